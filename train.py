@@ -1,0 +1,134 @@
+"""Trains the post's PixelCNN: data, model, Chainer's Trainer."""
+import os
+import shlex
+import sys
+
+import matplotlib
+import wavenet  # noqa: F401  before Chainer, which it makes importable
+import chainer
+import numpy as np
+from chainer.training import extensions
+
+from wavenet import cli, datasets, models, serialization
+from wavenet.extensions import Evaluator, PlainOutput, SampleGrid
+
+
+def parse_args():
+    parser = cli.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    count = cli.whole_number(1)
+    add('--batchsize', '-b', type=count, default=16, metavar='N',
+        help='images in a batch (default: %(default)s)')
+    add('--epoch', '-e', type=count, default=20, metavar='N',
+        help='sweeps over the training images (default: %(default)s)')
+    add('--iteration', type=count, metavar='N', help='stop after N batches, instead of --epoch')
+    cli.add_device_options(parser)
+    add('--resume', '-r', default='', metavar='FILE',
+        help='go on from a snapshot, out/snapshot_iter_N')
+    add('--out', '-o', default='out', metavar='DIR',
+        help='folder for all that is written (default: %(default)s)')
+    add('--hidden_dim', '-d', type=count, default=128, metavar='H',
+        help='the model has 2H feature maps (default: %(default)s)')
+    add('--out_hidden_dim', type=count, default=16, metavar='N',
+        help='feature maps before the last layer (default: %(default)s)')
+    add('--blocks_num', '-n', type=cli.whole_number(0), default=15, metavar='N',
+        help='residual blocks (default: %(default)s)')
+    add('--gradclip', type=cli.positive_number, metavar='X',
+        help='clip each element of the gradient to [-X, X] (default: off)')
+    add('--clip', type=cli.positive_number, metavar='X',
+        help="scale the gradient down to an L2 norm of X (default: off)")
+    add('--learning_rate', type=cli.positive_number, default=0.001, metavar='X',
+        help="Adam's learning rate (default: %(default)s)")
+    add('--levels', type=cli.whole_number(2, 256), default=2, metavar='N',
+        help='values a pixel can take, 2 to 256 (default: %(default)s)')
+    add('--dataset', default='mnist', metavar='NAME',
+        help='digits, mnist, cifar10, or a path: a folder of images, an .npz (default: %(default)s)')
+    add('--data', metavar='DIR', help='folder that holds the files of mnist or cifar10')
+    add('--channels', type=int, choices=(1, 3), default=3,
+        help='colours of a picture: 3, or 1 for grayscale (default: %(default)s)')
+    add('--binarize', action='store_true',
+        help='draw pixels black or white, by their intensity, anew each epoch; needs --levels 2')
+    add('--loss', choices=('softmax', 'sigmoid'), default='softmax',
+        help="sigmoid: one logit a value, the post's first stage; needs --levels 2 "
+             '(default: %(default)s)')
+    add('--seed', type=cli.whole_number(0, 2 ** 32 - 1), default=0, metavar='N',
+        help='of the weights, the order of images and all draws (default: %(default)s)')
+    add('--test_limit', type=count, metavar='N', help='test on the first N test images only')
+    add('--stats', action='store_true',
+        help='log statistics of the weights and gradients of conv1, conv2 and conv4')
+    args = parser.parse_args()
+    if args.loss == 'sigmoid' and args.levels != 2:
+        parser.error('--loss sigmoid is for --levels 2, not {}'.format(args.levels))
+    if args.binarize and args.levels != 2:
+        parser.error('--binarize makes 2 levels: give --levels 2, not {}'.format(args.levels))
+    return args, parser
+
+
+def main():
+    args, parser = parse_args()
+    matplotlib.use('Agg')
+    with parser.reporting(OSError, ValueError):
+        device = cli.use_device(args)
+        train, test = datasets.load(args.dataset, args.channels, args.levels, args.data,
+                                    args.binarize, args.seed, args.test_limit)
+        os.makedirs(args.out, exist_ok=True)
+        if not os.access(args.out, os.W_OK | os.X_OK):
+            raise ValueError('{}: this folder cannot be written'.format(args.out))
+
+    np.random.seed(args.seed)  # Chainer draws the weights from here
+    model = models.Classifier(models.PixelCNN(
+        args.channels, 2 * args.hidden_dim, args.blocks_num, args.out_hidden_dim,
+        1 if args.loss == 'sigmoid' else args.levels))
+    for part in (model, train, test):
+        part.to_device(device)
+    optimizer = chainer.optimizers.Adam(args.learning_rate).setup(model)
+    if args.gradclip:
+        optimizer.add_hook(chainer.optimizer_hooks.GradientHardClipping(
+            -args.gradclip, args.gradclip))
+    if args.clip:
+        optimizer.add_hook(chainer.optimizer_hooks.GradientClipping(args.clip))
+
+    updater = chainer.training.StandardUpdater(
+        datasets.batches(train, args.batchsize, shuffle_seed=args.seed), optimizer,
+        converter=train.converter, device=device)
+    stop = (args.iteration, 'iteration') if args.iteration else (args.epoch, 'epoch')
+    trainer = chainer.training.Trainer(updater, stop, out=args.out)
+
+    def epoch_ends(trainer):
+        return updater.is_new_epoch or updater.iteration == args.iteration
+
+    def save_model(trainer):
+        serialization.save_model(
+            os.path.join(args.out, 'model.npz'), model.predictor, dataset=args.dataset,
+            height=train.shape[1], width=train.shape[2], levels=args.levels, loss=args.loss,
+            binarize=args.binarize, seed=args.seed, epoch=updater.epoch,
+            iteration=updater.iteration)
+
+    columns = ['epoch', 'main/nll', 'validation/main/nll', 'validation/main/bits/dim']
+    terminal = sys.stdout.isatty()
+    trainer.extend(Evaluator(datasets.batches(test, args.batchsize), model,
+                             converter=test.converter, device=device), trigger=epoch_ends)
+    if args.stats:
+        trainer.extend(extensions.ParameterStatistics(
+            [model.predictor.conv1, model.predictor.conv2, model.predictor.conv4],
+            trigger=epoch_ends), trigger=epoch_ends)
+    trainer.extend(extensions.LogReport(trigger=epoch_ends))
+    trainer.extend(extensions.PrintReport(columns, out=sys.stdout if terminal else PlainOutput()),
+                   trigger=epoch_ends)
+    trainer.extend(extensions.PlotReport(columns[1:3], 'epoch', trigger=epoch_ends,
+                                         filename='loss.png'))
+    trainer.extend(SampleGrid(model.predictor, train.shape, args.seed), trigger=epoch_ends)
+    trainer.extend(extensions.snapshot(n_retains=3), trigger=epoch_ends)
+    trainer.extend(save_model, name='save_model', trigger=epoch_ends, priority=-200)
+    if terminal:
+        trainer.extend(extensions.ProgressBar(update_interval=1))
+
+    if args.resume:
+        with parser.reporting(OSError, ValueError):
+            serialization.load_trainer(args.resume, trainer)
+    trainer.run()
+    print('python generate.py --model', shlex.quote(os.path.join(args.out, 'model.npz')))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""The one place that knows Chainer 7.8.1 (2022) is older than the Python and NumPy it runs on.
+
+Importing `wavenet` imports this module first. It restores what Chainer takes for granted and no
+longer finds, touches nothing that is there, and keeps a list of what it did in `RESTORED`;
+`python -m wavenet.compat` prints it with the versions in use.
+"""
+import importlib.util
+import logging
+import sys
+import types
+import warnings
+
+import numpy as np
+
+RESTORED = []  # one line for each thing that was missing
+
+
+def _restore_sctypes():
+    """NumPy 2 dropped `numpy.sctypes`; chainer.functions.array.as_strided reads it when imported."""
+    if hasattr(np, 'sctypes'):
+        return
+    np.sctypes = {
+        'int': [np.int8, np.int16, np.int32, np.int64],
+        'uint': [np.uint8, np.uint16, np.uint32, np.uint64],
+        'float': [np.float16, np.float32, np.float64],
+        'complex': [np.complex64, np.complex128],
+        'others': [bool, object, bytes, str, np.void],
+    }
+    RESTORED.append('numpy.sctypes (gone since NumPy 2)')
+
+
+def _stand_in_for_environment_check():
+    """chainer._environment_check warns of bad set-ups, by modules that may be gone by now."""
+    missing = [name for name in ('numpy.distutils', 'pkg_resources')
+               if importlib.util.find_spec(name) is None]
+    if not missing or 'chainer._environment_check' in sys.modules:
+        return
+    stand_in = types.ModuleType('chainer._environment_check', 'Does nothing: see wavenet.compat.')
+    stand_in.check = lambda: None
+    sys.modules[stand_in.__name__] = stand_in
+    RESTORED.append('chainer._environment_check, which needs {}: does nothing now'.format(
+        ' and '.join(missing)))
+
+
+_restore_sctypes()
+_stand_in_for_environment_check()
+for _line in RESTORED:
+    logging.getLogger(__name__).info('restored %s', _line)
+
+with warnings.catch_warnings():
+    # Where pkg_resources is still there, its own deprecation notice is no news to a user.
+    warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
+    warnings.filterwarnings('ignore', category=DeprecationWarning)
+    import chainer  # noqa: E402  imported last, on purpose
+
+
+if __name__ == '__main__':
+    print('Python {}, NumPy {}, Chainer {}'.format(
+        sys.version.split()[0], np.__version__, chainer.__version__))
+    # `python -m` imports the package first, so the copy that did the work is the package's.
+    for _line in sys.modules['wavenet'].compat.RESTORED:
+        print('restored', _line)

@@ -1,0 +1,74 @@
+"""What the Trainer shows while it works."""
+import os
+import sys
+import time
+
+import chainer
+from chainer import reporter
+from chainer.dataset import convert
+from chainer.training import extension, extensions
+
+from wavenet import pictures, sampling
+
+PATIENCE = 5.0  # seconds that a grid of samples may take
+
+
+class Evaluator(extensions.Evaluator):
+    """Chainer's Evaluator, with means over images: a short last batch does not count as a whole."""
+
+    def evaluate(self):
+        iterator = self.get_iterator('main')
+        iterator.reset()
+        summary = reporter.DictSummary()
+        for batch in iterator:
+            observation = {}
+            with reporter.report_scope(observation), chainer.no_backprop_mode():
+                self.get_target('main')(*convert._call_converter(
+                    self.converter, batch, self.device))
+            summary.add({name: (value, len(batch)) for name, value in observation.items()})
+        return summary.compute_mean()
+
+
+class SampleGrid(extension.Extension):
+    """Draws count² pictures from the model into `samples/epoch_N.png`, the same draws each time.
+
+    Only where that takes a few seconds: the post's loop runs the model once for every value.
+    """
+
+    priority = extension.PRIORITY_READER
+
+    def __init__(self, model, shape, seed, count=4):
+        self.model = model
+        self.shape = (count ** 2,) + shape
+        self.seed = seed
+        self.scale = -(-56 // shape[2])  # small pictures are enlarged to be seen
+        self.affordable = None
+
+    def __call__(self, trainer):
+        if self.affordable is None:
+            self.affordable = self._estimate() <= PATIENCE
+        if self.affordable:
+            folder = os.path.join(trainer.out, 'samples')
+            os.makedirs(folder, exist_ok=True)
+            samples = sampling.generate(self.model, self.shape, self.seed)
+            pictures.save_grid(os.path.join(folder, 'epoch_{}.png'.format(trainer.updater.epoch)),
+                               samples, self.scale)
+
+    def _estimate(self):
+        """Seconds that the drawing will take."""
+        _, channels, height, width = self.shape
+        x = self.model.xp.zeros(self.shape, 'f')
+        start = time.perf_counter()
+        with chainer.using_config('train', False), chainer.no_backprop_mode():
+            chainer.backends.cuda.to_cpu(self.model(x).array)
+        return (time.perf_counter() - start) * channels * height * width
+
+
+class PlainOutput:
+    """Standard output without the codes that move a terminal's cursor, for where there is none."""
+
+    def write(self, text):
+        sys.stdout.write(text.replace('\033[J', ''))
+
+    def flush(self):
+        sys.stdout.flush()

@@ -1,0 +1,178 @@
+"""The post's PixelCNN, figure by figure (Sergei Turukin, "PixelCNN", 22 February 2017).
+
+The pixels of an image are ordered left to right and top to bottom, and within a pixel R, G, B.
+The model gives, for every value, the distribution of that value given all values before it. That
+no output may depend on an input at or after it is what the masks are for.
+
+Feature map i belongs to colour i % 3 (the post's "groups of 3"), in every layer and for any number
+of maps. So the output channels, read as (levels, colours), are in order too.
+"""
+import math
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import numpy as np
+
+
+def make_mask(shape, mask, colors, dtype=np.float32):
+    """The 0/1 mask of convolution weights (the post, Masks).
+
+    Args:
+        shape: of the weights, (out_channels, in_channels, kh, kw).
+        mask: 'A' for the first layer, which must not see the value it predicts; 'B' for the others.
+        colors: number of colour groups; 1 for grayscale.
+
+    Returns: array of that shape, 1 where the output may see the input.
+    """
+    if mask not in ('A', 'B'):
+        raise ValueError("mask must be 'A' or 'B', got {!r}".format(mask))
+    out_channels, in_channels, kh, kw = shape
+    yc, xc = kh // 2, kw // 2
+
+    ones = np.ones(shape, dtype)
+    ones[:, :, yc + 1:, :] = 0    # rows below
+    ones[:, :, yc, xc + 1:] = 0   # the same row, to the right
+
+    # The pixel itself: a map sees the maps of earlier colours, and, of type B, of its own.
+    out_color = np.arange(out_channels)[:, None] % colors
+    in_color = np.arange(in_channels)[None, :] % colors
+    ones[:, :, yc, xc] = in_color < out_color if mask == 'A' else in_color <= out_color
+    return ones
+
+
+class MaskedConvolution2D(L.Convolution2D):
+    """A convolution whose weights are multiplied by a constant mask (wavenet/models.py#L21 there).
+
+    Args:
+        in_channels, out_channels, ksize, stride, pad, nobias, initialW, initial_bias: as in
+            `chainer.links.Convolution2D`; the channels must be given.
+        mask: 'A' or 'B', see `make_mask`.
+        colors: number of colour groups; 1 for grayscale.
+    """
+
+    def __init__(self, in_channels, out_channels, ksize, stride=1, pad=0, nobias=False,
+                 initialW=None, initial_bias=None, mask='B', colors=3):
+        super().__init__(in_channels, out_channels, ksize, stride, pad, nobias,
+                         initialW, initial_bias)
+        self.mask = make_mask(self.W.shape, mask, colors, self.W.dtype)
+
+    def forward(self, x):
+        """(B, in_channels, H, W) → (B, out_channels, H', W')"""
+        return F.convolution_2d(x, self.W * self.mask, self.b, self.stride, self.pad)
+
+    def device_resident_accept(self, visitor):
+        # The mask goes where the parameters go. It is no persistent value, which would be saved:
+        # Chainer would then ask for it in the author's files, and they have none.
+        super().device_resident_accept(visitor)
+        self.mask = visitor.visit_array(self.mask)
+
+
+class ResidualBlock(chainer.Chain):
+    """Three convolutions around a shortcut, a ReLU before each (the post, Residual blocks).
+
+    1×1 to half of the maps, 3×3, 1×1 back to all: (B, in_channels, H, W) → the same shape.
+    """
+
+    def __init__(self, in_channels, colors=3):
+        super().__init__()
+        half = in_channels // 2
+        with self.init_scope():
+            self.conv1 = MaskedConvolution2D(in_channels, half, 1, colors=colors)
+            self.conv2 = MaskedConvolution2D(half, half, 3, pad=1, colors=colors)
+            self.conv3 = MaskedConvolution2D(half, in_channels, 1, colors=colors)
+
+    def forward(self, x):
+        h = self.conv1(F.relu(x))
+        h = self.conv2(F.relu(h))
+        h = self.conv3(F.relu(h))
+        return x + h
+
+
+class ResidualBlockList(chainer.ChainList):
+    """`block_num` residual blocks, one after the other."""
+
+    # A ChainList and no Sequential: Chainer 7's Sequential numbers its children wrongly from three
+    # on, and the author's files would not fit.
+    def __init__(self, block_num, hidden_dims, colors=3):
+        super().__init__(*[ResidualBlock(hidden_dims, colors) for _ in range(block_num)])
+
+    def forward(self, x):
+        for block in self:
+            x = block(x)
+        return x
+
+
+class PixelCNN(chainer.Chain):
+    """The whole model (the post, Architecture).
+
+    Args:
+        in_channels: colours of a picture, 3 or 1; the masks have as many colour groups.
+        hidden_dims: feature maps between the blocks, what the post's diagram calls 2h; at least 2.
+        block_num: residual blocks.
+        out_hidden_dims: feature maps before the last layer, the diagram's d.
+        out_dims: levels of a value; 1 for the post's first stage, one logit that a value is 1.
+
+    Raises: ValueError for sizes below these.
+    """
+
+    def __init__(self, in_channels, hidden_dims, block_num, out_hidden_dims, out_dims):
+        super().__init__()
+        self.architecture = {
+            'in_channels': int(in_channels), 'hidden_dims': int(hidden_dims),
+            'block_num': int(block_num), 'out_hidden_dims': int(out_hidden_dims),
+            'out_dims': int(out_dims)}
+        for name, value in self.architecture.items():
+            least = {'hidden_dims': 2, 'block_num': 0}.get(name, 1)
+            if value < least:
+                raise ValueError('{} must be at least {}, got {}'.format(name, least, value))
+        self.in_channels, self.out_dims = in_channels, out_dims
+
+        colors = in_channels
+        with self.init_scope():
+            self.conv1 = MaskedConvolution2D(
+                in_channels, hidden_dims, 7, pad=3, mask='A', colors=colors)
+            self.blocks = ResidualBlockList(block_num, hidden_dims, colors)
+            self.conv2 = MaskedConvolution2D(hidden_dims, out_hidden_dims, 1, colors=colors)
+            self.conv4 = MaskedConvolution2D(
+                out_hidden_dims, out_dims * in_channels, 1, colors=colors)
+
+    def forward(self, x):
+        """Pictures in [0, 1], float32 (B, C, H, W) → logits (B, out_dims, C, H, W)."""
+        h = self.conv1(x)                # (B, hidden_dims, H, W)
+        h = self.blocks(h)
+        h = self.conv2(F.relu(h))        # (B, out_hidden_dims, H, W)
+        h = self.conv4(F.relu(h))        # (B, out_dims * C, H, W)
+        batch_size, _, height, width = h.shape
+        return F.reshape(h, (batch_size, self.out_dims, self.in_channels, height, width))
+
+
+class Classifier(chainer.Chain):
+    """The loss: minus the log-likelihood of the pictures, in nats per image.
+
+    Reports `nll`, that loss (summed over the values of an image, averaged over the images), and
+    `bits/dim` = nll / (C · H · W · ln 2).
+    """
+
+    def __init__(self, predictor):
+        super().__init__()
+        with self.init_scope():
+            self.predictor = predictor
+
+    def forward(self, x, t, label=None):
+        """
+        Args:
+            x: pictures, float32 (B, C, H, W), as the predictor takes them.
+            t: their labels, int32 (B, C, H, W), in {0, …, levels - 1}.
+            label: classes of the pictures, int32 (B,), which data sets give and this model ignores.
+
+        Returns: the loss, a 0-dimensional Variable.
+        """
+        logits = self.predictor(x)
+        if self.predictor.out_dims == 1:  # one logit a value: (B, 1, C, H, W)
+            nll = F.sigmoid_cross_entropy(F.squeeze(logits, axis=1), t, normalize=False)
+        else:
+            nll = F.softmax_cross_entropy(logits, t, normalize=False)
+        values = math.prod(t.shape[1:])
+        chainer.report({'nll': nll, 'bits/dim': nll.array / (values * math.log(2))}, self)
+        return nll
