@@ -24,13 +24,17 @@ def save_grid(path, samples, scale=1):
     Args:
         path: of the file, .png or .jpg.
         samples: floating (count², C, H, W) in [0, 1], NumPy or CuPy; C is 1 or 3.
-        scale: side of the square that stands for a pixel.
+        scale: side of the square that stands for a pixel; above 1, a gray line of that width sets
+            the pictures apart.
 
     Raises: ValueError for another ending, OSError where the file cannot be written.
     """
     samples = cuda.to_cpu(samples)
     batch, channels, height, width = samples.shape
     count = int(batch ** 0.5)
+    if scale > 1:
+        samples = np.pad(samples, [(0, 0), (0, 0), (0, 1), (0, 1)], constant_values=0.5)
+        height, width = height + 1, width + 1
     grid = samples.reshape(count, count, channels, height, width)
     grid = grid.transpose(1, 3, 0, 4, 2).reshape(count * height, count * width, channels)
     grid = (grid * 255 + 0.5).astype('u1')

@@ -1,0 +1,84 @@
+import os
+import subprocess
+import sys
+
+import wavenet  # noqa: F401  before Chainer
+import chainer
+import numpy as np
+import pytest
+from chainer.backends import cuda
+
+from wavenet import models
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+DATA = os.path.join(HERE, 'data')
+
+
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'gpu: needs an NVIDIA GPU and CuPy')
+
+
+def pytest_collection_modifyitems(items):
+    if not _gpu_works():
+        for item in items:
+            if 'gpu' in item.keywords:
+                item.add_marker(pytest.mark.skip(reason='no NVIDIA GPU with CuPy here'))
+
+
+def _gpu_works():
+    try:
+        cuda.get_device_from_id(0).use()
+    except Exception:
+        return False
+    return True
+
+
+@pytest.fixture(params=['@numpy', pytest.param('@cupy:0', marks=pytest.mark.gpu)])
+def device(request):
+    """Each kind of device there is."""
+    device = chainer.get_device(request.param)
+    device.use()
+    return device
+
+
+@pytest.fixture(scope='session')
+def reference():
+    """What the author's code computes: see tests/data/README.md."""
+    with np.load(os.path.join(DATA, 'pixelcnn_blog.npz')) as npz:
+        return {name: npz[name] for name in npz.files}
+
+
+@pytest.fixture
+def reference_model(reference):
+    """A PixelCNN with the author's parameters, those of the start."""
+    model = models.PixelCNN(**{name: int(reference['config/' + name]) for name in (
+        'in_channels', 'hidden_dims', 'block_num', 'out_hidden_dims', 'out_dims')})
+    for name, param in model.namedparams():
+        param.array[...] = reference['params' + name]
+    return model
+
+
+@pytest.fixture
+def random_model():
+    """Makes small models of random weights and biases: an ignored bias would show."""
+    def make(in_channels=3, hidden_dims=12, block_num=3, out_hidden_dims=8, out_dims=4, seed=0):
+        random = np.random.RandomState(seed)
+        model = models.PixelCNN(in_channels, hidden_dims, block_num, out_hidden_dims, out_dims)
+        for _, param in sorted(model.namedparams()):
+            scale = 0.1 if param.ndim == 1 else np.prod(param.shape[1:]) ** -0.5
+            param.array[...] = random.normal(0, scale, param.shape)
+        return model
+    return make
+
+
+@pytest.fixture
+def command(tmp_path):
+    """Runs one of the scripts as a user does, in an empty folder."""
+    def run(script, *args, **env):
+        return subprocess.run(
+            [sys.executable, os.path.join(ROOT, script)] + [str(arg) for arg in args],
+            cwd=str(tmp_path), env=dict(os.environ, PYTHONPATH=ROOT, **env),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            universal_newlines=True, timeout=600)
+    return run

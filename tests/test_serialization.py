@@ -1,0 +1,172 @@
+import io
+import os
+import pickle
+
+import chainer
+import numpy as np
+import pytest
+
+from conftest import DATA
+from wavenet import models, serialization
+
+
+def parameters(model):
+    return {name: param.array for name, param in model.namedparams()}
+
+
+def check_equal(model, other):
+    ours, theirs = parameters(model), parameters(other)
+    assert ours.keys() == theirs.keys()
+    assert all((chainer.backends.cuda.to_cpu(ours[name]) == theirs[name]).all() for name in ours)
+
+
+@pytest.mark.parametrize('sizes', [{}, dict(in_channels=1, out_dims=1), dict(block_num=0),
+                                   dict(block_num=12, hidden_dims=13)])
+def test_a_model_comes_back(tmp_path, random_model, sizes, device):
+    model = random_model(**sizes)
+    model.to_device(device)
+    path = str(tmp_path / 'model.npz')
+    serialization.save_model(path, model, height=9, dataset='digits')
+    loaded = serialization.load_model(path)
+    check_equal(model, loaded)
+    assert loaded.about == dict(model.architecture, model='PixelCNN', height=9, dataset='digits')
+    assert os.listdir(str(tmp_path)) == ['model.npz']
+
+
+def test_the_file_is_one_the_authors_load_npz_reads(tmp_path, random_model):
+    model = random_model()
+    path = str(tmp_path / 'model.npz')
+    serialization.save_model(path, model)
+    with np.load(path, allow_pickle=False) as npz:
+        assert set(npz.files) == {name.lstrip('/') for name in parameters(model)} | {'config'}
+    other = random_model(seed=1)
+    chainer.serializers.load_npz(path, other)
+    check_equal(model, other)
+
+
+def test_the_authors_files_load():
+    sizes = dict(in_channels=3, hidden_dims=6, block_num=3, out_hidden_dims=4, out_dims=4)
+    model = serialization.load_model(os.path.join(DATA, 'author_pixelcnn_2'))
+    snapshot = serialization.load_model(os.path.join(DATA, 'author_snapshot_iter_2'))
+    check_equal(model, snapshot)
+    assert model.about == snapshot.about == model.architecture == sizes
+    with np.load(os.path.join(DATA, 'author_pixelcnn_2')) as npz:
+        assert all((parameters(model)['/' + name] == npz[name]).all() for name in npz.files)
+
+
+class Evil:
+    def __reduce__(self):
+        return os.mkdir, ('pwned',)
+
+
+def test_nothing_is_unpickled(tmp_path, monkeypatch, random_model):
+    monkeypatch.chdir(tmp_path)
+    arrays = chainer.serializers.npz.serialize(random_model())
+    arrays['conv1/b'] = np.array([Evil()], object)
+    np.savez('evil.npz', **arrays)
+    with open('evil.pickle', 'wb') as file:
+        pickle.dump(Evil(), file)
+    for path in ('evil.npz', 'evil.pickle'):
+        with pytest.raises(ValueError, match=path):
+            serialization.load_model(path)
+    assert not os.path.exists('pwned')
+
+
+def without(name):
+    def change(arrays):
+        del arrays[name]
+    return change
+
+
+def reshaped(name, shape):
+    def change(arrays):
+        arrays[name] = np.zeros(shape, 'f')
+    return change
+
+
+@pytest.mark.parametrize('change', [
+    without('conv1/W'), without('conv4/b'), without('blocks/1/conv2/W'), without('blocks/0/conv1/b'),
+    reshaped('conv1/W', 3), reshaped('conv1/W', (12, 3, 5, 5)), reshaped('conv1/W', (12, 0, 7, 7)),
+    reshaped('conv2/W', ()), reshaped('conv4/W', (13, 8, 1, 1)), reshaped('conv2/b', 9),
+    reshaped('blocks/0/conv1/label/W', (2, 2)), reshaped('blocks/9/conv1/W', (6, 12, 1, 1)),
+    lambda arrays: arrays.update(config=np.array('no JSON')),
+    lambda arrays: arrays.update(config=np.array('[1, 2]'))])
+def test_what_is_no_model_is_refused(tmp_path, random_model, change):
+    arrays = chainer.serializers.npz.serialize(random_model())
+    change(arrays)
+    path = str(tmp_path / 'model.npz')
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match='model.npz'):
+        serialization.load_model(path)
+
+
+def test_damaged_files_are_refused(tmp_path, random_model):
+    path = tmp_path / 'model.npz'
+    serialization.save_model(str(path), random_model())
+    whole = path.read_bytes()
+    single = io.BytesIO()
+    np.save(single, np.zeros(3))
+    middle = len(whole) // 2
+    flipped = whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1:]
+    for content in (b'', b'text', whole[:-1], whole[:middle], whole[middle:], flipped,
+                    single.getvalue()):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match='model.npz'):
+            serialization.load_model(str(path))
+
+
+def test_a_failed_save_leaves_the_old_model(tmp_path, random_model, monkeypatch):
+    path = str(tmp_path / 'model.npz')
+    serialization.save_model(path, random_model())
+
+    def fail(file, **arrays):
+        file.write(b'half')
+        raise OSError('disk full')
+
+    monkeypatch.setattr(np, 'savez_compressed', fail)
+    with pytest.raises(OSError):
+        serialization.save_model(path, random_model(seed=1))
+    check_equal(serialization.load_model(path), random_model())
+    assert os.listdir(str(tmp_path)) == ['model.npz']
+
+
+def make_trainer(model):
+    t = np.zeros((4, model.in_channels, 2, 2), 'i')
+    updater = chainer.training.StandardUpdater(
+        chainer.iterators.SerialIterator(list(zip(t.astype('f'), t)), 2),
+        chainer.optimizers.Adam().setup(models.Classifier(model)))
+    return chainer.training.Trainer(updater, (2, 'iteration'))
+
+
+def save_snapshot(path, model):
+    trainer = make_trainer(model)
+    trainer.run()
+    chainer.serializers.save_npz(path, trainer)
+    return trainer
+
+
+def test_a_snapshot_comes_back(tmp_path, random_model):
+    path = str(tmp_path / 'snapshot.npz')
+    saved = save_snapshot(path, random_model())
+    trainer = make_trainer(random_model(seed=1))
+    serialization.load_trainer(path, trainer)
+    assert trainer.updater.iteration == 2
+    targets = [t.updater.get_optimizer('main').target for t in (saved, trainer)]
+    check_equal(*targets)
+
+
+@pytest.mark.parametrize('sizes', [dict(hidden_dims=13), dict(out_hidden_dims=1),
+                                   dict(block_num=2), dict(out_dims=2), dict(in_channels=1)])
+def test_a_snapshot_of_another_architecture_is_refused(tmp_path, random_model, sizes):
+    path = str(tmp_path / 'snapshot.npz')
+    save_snapshot(path, random_model(**sizes))
+    name, size = list(sizes.items())[0]
+    with pytest.raises(ValueError, match='another architecture: {} {}'.format(name, size)):
+        serialization.load_trainer(path, make_trainer(random_model()))
+
+
+def test_a_model_is_no_snapshot(tmp_path, random_model):
+    path = str(tmp_path / 'model.npz')
+    serialization.save_model(path, random_model())
+    with pytest.raises(ValueError, match='model.npz'):
+        serialization.load_trainer(path, make_trainer(random_model()))
