@@ -14,6 +14,8 @@ import chainer.functions as F
 import chainer.links as L
 import numpy as np
 
+from wavenet.functions import masked_convolution_2d
+
 
 def make_mask(shape, mask, colors, dtype=np.float32):
     """The 0/1 mask of convolution weights (the post, Masks).
@@ -45,21 +47,21 @@ class MaskedConvolution2D(L.Convolution2D):
     """A convolution whose weights are multiplied by a constant mask (wavenet/models.py#L21 there).
 
     Args:
-        in_channels, out_channels, ksize, stride, pad, nobias, initialW, initial_bias: as in
-            `chainer.links.Convolution2D`; the channels must be given.
+        in_channels, out_channels, ksize, pad, nobias, initialW, initial_bias: as in
+            `chainer.links.Convolution2D`.
         mask: 'A' or 'B', see `make_mask`.
         colors: number of colour groups; 1 for grayscale.
     """
 
-    def __init__(self, in_channels, out_channels, ksize, stride=1, pad=0, nobias=False,
+    def __init__(self, in_channels, out_channels, ksize, pad=0, nobias=False,
                  initialW=None, initial_bias=None, mask='B', colors=3):
-        super().__init__(in_channels, out_channels, ksize, stride, pad, nobias,
-                         initialW, initial_bias)
+        super().__init__(in_channels, out_channels, ksize, pad=pad, nobias=nobias,
+                         initialW=initialW, initial_bias=initial_bias)
         self.mask = make_mask(self.W.shape, mask, colors, self.W.dtype)
 
     def forward(self, x):
-        """(B, in_channels, H, W) → (B, out_channels, H', W')"""
-        return F.convolution_2d(x, self.W * self.mask, self.b, self.stride, self.pad)
+        """(B, in_channels, H, W) → (B, out_channels, H', W'): convolution with W * mask"""
+        return masked_convolution_2d(x, self.W, self.b, self.mask, self.pad)
 
     def device_resident_accept(self, visitor):
         # The mask goes where the parameters go. It is no persistent value, which would be saved:

@@ -1,0 +1,119 @@
+import chainer
+import chainer.functions as F
+import numpy as np
+import pytest
+from chainer.backends import cuda
+from chainer.utils import type_check
+
+from wavenet import functions
+from wavenet.functions import masked_convolution_2d
+from wavenet.models import make_mask
+
+# (out, in, kernel, mask, colours, pad): the model's own, and others
+CASES = [(7, 4, (7, 7), 'A', 3, 3), (13, 14, (3, 3), 'B', 3, 1), (6, 5, (1, 1), 'B', 3, 0),
+         (4, 1, (7, 7), 'A', 1, 3), (5, 7, (3, 3), 'B', 1, 1), (2, 4, (1, 1), 'B', 3, 0),
+         (3, 3, (1, 1), 'A', 1, 0), (4, 3, (3, 5), 'B', 3, (1, 2)), (4, 3, (3, 3), 'B', 3, 0),
+         (4, 3, (2, 4), 'A', 3, 2), (1, 2, (1, 1), 'B', 3, 1)]
+
+
+def make(case, dtype, random_mask=False):
+    out_channels, in_channels, ksize, kind, colors, pad = case
+    random = np.random.RandomState(0)
+    x = random.normal(size=(3, in_channels, 6, 5)).astype(dtype)
+    W = random.normal(size=(out_channels, in_channels) + ksize).astype(dtype)
+    b = random.normal(size=out_channels).astype(dtype)
+    mask = make_mask(W.shape, kind, colors, dtype)
+    if random_mask:
+        mask = random.randint(0, 2, W.shape).astype(dtype)
+    return x, W, b, mask, pad
+
+
+def check_equals_chainers(device, x, W, b, mask, pad, tolerance):
+    x, W, mask = [device.send(array) for array in (x, W, mask)]
+    inputs = [chainer.Variable(array) for array in (x, W)]
+    if b is not None:
+        inputs.append(chainer.Variable(device.send(b)))
+    bias = inputs[2] if b is not None else None
+    y = masked_convolution_2d(inputs[0], inputs[1], bias, mask, pad)
+    expected = F.convolution_2d(inputs[0], inputs[1] * mask, bias, pad=pad)
+    assert y.shape == expected.shape and y.dtype == expected.dtype
+    gy = chainer.Variable(device.send(
+        np.random.RandomState(1).normal(size=y.shape).astype(y.dtype)))
+    pairs = [(y, expected)] + list(zip(chainer.grad([y], inputs, [gy]),
+                                       chainer.grad([expected], inputs, [gy])))
+    for ours, chainers in pairs:
+        scale = max(1, float(abs(chainers.array).max()))
+        np.testing.assert_allclose(cuda.to_cpu(ours.array), cuda.to_cpu(chainers.array),
+                                   rtol=0, atol=tolerance * scale)
+    gW = pairs[2][0].array
+    assert (gW[mask == 0] == 0).all()
+
+
+@pytest.mark.parametrize('case', CASES)
+@pytest.mark.parametrize('dtype, tolerance', [('f', 1e-6), ('d', 1e-14)])
+@pytest.mark.parametrize('bias', [True, False])
+def test_equals_chainers_convolution(case, dtype, tolerance, bias, device):
+    x, W, b, mask, pad = make(case, dtype)
+    check_equals_chainers(device, x, W, b if bias else None, mask, pad, tolerance)
+
+
+@pytest.mark.parametrize('case', CASES[:3])
+def test_any_mask_will_do(case, device):
+    x, W, b, mask, pad = make(case, 'd', random_mask=True)
+    check_equals_chainers(device, x, W, b, mask, pad, 1e-14)
+
+
+def test_a_mask_of_nothing_leaves_the_bias():
+    x, W, b, mask, pad = make((4, 3, (3, 3), 'B', 3, 1), 'f')
+    y = masked_convolution_2d(x, W, b, np.zeros_like(mask), pad).array
+    assert (y == b[:, None, None]).all()
+
+
+@pytest.mark.parametrize('case', CASES[:4])
+def test_gradients_by_finite_differences(case, device):
+    from chainer import gradient_check
+    x, W, b, mask, pad = make(case, 'd')
+    mask = device.send(mask)
+    arrays = tuple(device.send(array) for array in (x, W, b))
+    random = np.random.RandomState(2)
+    shape = masked_convolution_2d(*arrays, mask, pad).shape
+    gy = device.send(random.normal(size=shape))
+    ggs = tuple(device.send(random.normal(size=array.shape)) for array in arrays)
+
+    def function(x, W, b):
+        return masked_convolution_2d(x, W, b, mask, pad)
+
+    gradient_check.check_backward(function, arrays, gy, atol=1e-7, rtol=1e-7, dtype='d')
+    gradient_check.check_double_backward(function, arrays, gy, ggs, atol=1e-7, rtol=1e-7, dtype='d')
+
+
+@pytest.mark.parametrize('case, live', [
+    # 24 of 49 taps of three maps; G and B see, of the pixel itself, R, and R and G
+    ((6, 3, (7, 7), 'A', 3, 3), [24 * 3, 24 * 3 + 1, 24 * 3 + 2]),
+    # 4 of 9 taps, and of the pixel itself a third, two thirds, all
+    ((6, 9, (3, 3), 'B', 3, 1), [4 * 9 + 3, 4 * 9 + 6, 4 * 9 + 9]),
+    ((6, 9, (1, 1), 'B', 3, 0), [3, 6, 9])])
+def test_only_what_counts_is_gathered_and_multiplied(case, live):
+    plan = functions._Plan(make(case, 'f')[3])
+    assert [k - 1 for _, k in plan.groups] == live and plan.size - 1 == live[-1]
+    assert [maps for maps, _ in plan.groups] == [slice(c, c + 4, 3) for c in range(3)]
+
+
+def test_plans_are_kept_as_long_as_their_masks():
+    x, W, b, mask, pad = make(CASES[0], 'f')
+    masked_convolution_2d(x, W, b, mask, pad)
+    key = id(mask)
+    assert key in functions._plans
+    del mask
+    assert key not in functions._plans
+
+
+@pytest.mark.parametrize('change', [
+    lambda x, W, b: (x[:, 1:], W, b), lambda x, W, b: (x, W[1:], b), lambda x, W, b: (x, W, b[1:]),
+    lambda x, W, b: (x.astype('d'), W, b), lambda x, W, b: (x, W, b.astype('d')),
+    lambda x, W, b: (x[0], W, b), lambda x, W, b: (x[:, :, :0, :0], W, b),
+    lambda x, W, b: (x.astype('i'), W.astype('i'), b.astype('i'))])
+def test_what_does_not_fit_is_refused(change):
+    x, W, b, mask, pad = make((7, 4, (7, 7), 'A', 3, 2), 'f')
+    with pytest.raises(type_check.InvalidType):
+        masked_convolution_2d(*change(x, W, b), mask, pad)
