@@ -1,4 +1,5 @@
 """Trains the post's PixelCNN: data, model, Chainer's Trainer."""
+import glob
 import os
 import shlex
 import sys
@@ -9,7 +10,7 @@ import chainer
 import numpy as np
 from chainer.training import extensions
 
-from wavenet import cli, datasets, models, serialization
+from wavenet import cli, datasets, files, models, serialization
 from wavenet.extensions import Evaluator, PlainOutput, SampleGrid
 
 
@@ -71,9 +72,6 @@ def main():
         device = cli.use_device(args)
         train, test = datasets.load(args.dataset, args.channels, args.levels, args.data,
                                     args.binarize, args.seed, args.test_limit)
-        os.makedirs(args.out, exist_ok=True)
-        if not os.access(args.out, os.W_OK | os.X_OK):
-            raise ValueError('{}: this folder cannot be written'.format(args.out))
 
     np.random.seed(args.seed)  # Chainer draws the weights from here
     model = models.Classifier(models.PixelCNN(
@@ -123,10 +121,18 @@ def main():
     if terminal:
         trainer.extend(extensions.ProgressBar(update_interval=1))
 
-    if args.resume:
-        with parser.reporting(OSError, ValueError):
+    with parser.reporting(OSError, ValueError):
+        if args.resume:
             serialization.load_trainer(args.resume, trainer)
-    trainer.run()
+        files.make_folder(args.out)
+    try:
+        trainer.run()
+    except KeyboardInterrupt:
+        snapshots = glob.glob(os.path.join(args.out, 'snapshot_iter_*'))
+        print('train.py: interrupted;', '--resume {} goes on from there'.format(
+            max(snapshots, key=os.path.getmtime)) if snapshots else 'no epoch had ended',
+              file=sys.stderr)
+        return 130
     print('python generate.py --model', shlex.quote(os.path.join(args.out, 'model.npz')))
 
 

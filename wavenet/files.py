@@ -35,6 +35,20 @@ def atomic_write(path):
         raise
 
 
+def make_folder(path):
+    """Makes a folder, if need be. Raises: OSError where that fails or it cannot be written."""
+    os.makedirs(path, exist_ok=True)
+    check_writable(path)
+
+
+def check_writable(folder):
+    """Raises: OSError for a folder that is not there or cannot be written."""
+    if not os.path.isdir(folder):
+        raise NotADirectoryError('{}: there is no such folder'.format(folder))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError('{}: this folder cannot be written'.format(folder))
+
+
 @contextlib.contextmanager
 def open_npz(path):
     """The arrays of an .npz file, never unpickled, as `numpy.load` gives them.

@@ -1,0 +1,64 @@
+"""generate.py, run as a user runs it; what it does after a run of train.py is in test_train.py."""
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conftest import DATA
+from test_train import check_error
+from wavenet import sampling, serialization
+
+
+@pytest.fixture
+def model(tmp_path, random_model):
+    model = random_model()
+    serialization.save_model(str(tmp_path / 'model.npz'), model, height=4, width=5)
+    return model
+
+
+def pixels(path):
+    with Image.open(str(path)) as picture:
+        return np.asarray(picture.convert('RGB'))
+
+
+def test_the_pictures_are_those_of_generate(command, model, tmp_path):
+    result = command('generate.py', '-m', 'model.npz', '-c', 2, '--seed', 7, '-o', 'a.png')
+    assert (result.returncode, result.stdout, result.stderr) == (0, '', '')
+    samples = sampling.generate(model, (4, 3, 4, 5), seed=7)
+    picture = pixels(tmp_path / 'a.png')
+    for n in range(4):
+        row, column = n % 2 * 4, n // 2 * 5
+        expected = np.floor(samples[n].transpose(1, 2, 0) * 255 + 0.5)
+        assert (picture[row:row + 4, column:column + 5] == expected).all()
+
+
+def test_size_count_and_format(command, model, tmp_path):
+    result = command('generate.py', '-m', 'model.npz', '-c', 3, '-o', 'a.jpg', '--height', 2,
+                     '--width', 7)
+    assert result.returncode == 0, result.stderr
+    with Image.open(str(tmp_path / 'a.jpg')) as picture:
+        assert (picture.format, picture.size) == ('JPEG', (21, 6))
+
+
+@pytest.mark.parametrize('name', ['author_pixelcnn_2', 'author_snapshot_iter_2'])
+def test_the_authors_files(command, tmp_path, name):
+    result = command('generate.py', '-m', os.path.join(DATA, name), '-c', 1, '--seed', 0)
+    assert result.returncode == 0, result.stderr
+    assert pixels(tmp_path / 'samples.png').shape == (28, 28, 3)
+
+
+@pytest.mark.parametrize('args, words', [
+    ([], ['--model']), (['-m', 'nowhere.npz'], ['nowhere.npz']), (['-m', 'text'], ['text']),
+    (['-m', 'images.npz'], ['images.npz', 'no PixelCNN']),
+    (['-m', 'model.npz', '-o', 'a.gif'], ['a.gif', '.png']),
+    (['-m', 'model.npz', '-o', 'nowhere/a.png'], ['nowhere']),
+    (['-m', 'model.npz', '-c', 0], ['--count']), (['-m', 'model.npz', '--height', 0], ['--height']),
+    (['-m', 'model.npz', '--gpu', 99], ['--gpu -1'])])
+def test_a_users_mistake(command, model, tmp_path, args, words):
+    (tmp_path / 'text').write_text('no model')
+    np.savez(str(tmp_path / 'images.npz'), train_x=np.zeros(3))
+    (tmp_path / 'samples.png').write_bytes(b'there before')
+    check_error(command('generate.py', *args), *words)
+    assert sorted(os.listdir(str(tmp_path))) == ['images.npz', 'model.npz', 'samples.png', 'text']
+    assert (tmp_path / 'samples.png').read_bytes() == b'there before'

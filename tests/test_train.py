@@ -1,0 +1,219 @@
+"""train.py and generate.py, run as a user runs them."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conftest import ROOT
+from wavenet import serialization
+
+# A small model, and 64 images of digits as data
+SMALL = ['--channels', 1, '-d', 2, '-n', 1, '--out_hidden_dim', 4, '--batchsize', 16]
+
+
+@pytest.fixture
+def images(tmp_path):
+    random = np.random.RandomState(0)
+    path = str(tmp_path / 'images.npz')
+    np.savez(path, train_x=random.randint(0, 256, (40, 4, 5)).astype('u1'),
+             test_x=random.randint(0, 256, (10, 4, 5)).astype('u1'))
+    return path
+
+
+@pytest.fixture
+def train(command, images):
+    def run(*args, **env):
+        return command('train.py', '--dataset', images, *SMALL + list(args), **env)
+    return run
+
+
+def log(tmp_path, out='out'):
+    return json.loads((tmp_path / out / 'log').read_text())
+
+
+def parameters(path):
+    with np.load(str(path)) as npz:
+        return {name: npz[name] for name in npz.files if name != 'config'}
+
+
+def equal(path, other):
+    a, b = parameters(path), parameters(other)
+    return a.keys() == b.keys() and all((a[name] == b[name]).all() for name in a)
+
+
+def check_error(result, *words):
+    """One line on standard error, status 2."""
+    assert result.returncode == 2, result.stderr
+    assert result.stdout == '' and result.stderr.count('\n') == 1
+    assert result.stderr.split(': ')[:2] in (['train.py', 'error'], ['generate.py', 'error'])
+    for word in words:
+        assert word in result.stderr
+
+
+# What a run leaves
+
+def test_a_run_and_its_files(train, command, tmp_path):
+    result = train('--epoch', 4, '--levels', 4, '--stats', '--gradclip', 1, '--clip', 5)
+    assert (result.returncode, result.stderr) == (0, '')
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ['epoch', 'main/nll', 'validation/main/nll',
+                                'validation/main/bits/dim']
+    assert [line.split()[0] for line in lines[1:5]] == ['1', '2', '3', '4']
+    assert '\033' not in result.stdout and '\r' not in result.stdout
+
+    # 40 images in batches of 16: epochs end within iterations 3, 5, 8 and 10
+    assert sorted(os.listdir(str(tmp_path / 'out'))) == [
+        'log', 'loss.png', 'model.npz', 'samples',
+        'snapshot_iter_10', 'snapshot_iter_5', 'snapshot_iter_8']
+    assert sorted(os.listdir(str(tmp_path / 'out/samples'))) == [
+        'epoch_{}.png'.format(n) for n in (1, 2, 3, 4)]
+    entries = log(tmp_path)
+    assert len(entries) == 4 and {
+        'epoch', 'iteration', 'elapsed_time', 'main/nll', 'main/bits/dim', 'validation/main/nll',
+        'validation/main/bits/dim', 'conv1/W/data/mean', 'conv4/b/grad/percentile/0'
+    } <= set(entries[-1])
+    assert entries[-1]['validation/main/nll'] == pytest.approx(
+        entries[-1]['validation/main/bits/dim'] * 20 * np.log(2))
+
+    # It ends with the command that generates from the model
+    assert lines[-1] == 'python generate.py --model out/model.npz'
+    result = command('generate.py', '--model', 'out/model.npz', '--count', 3)
+    assert (result.returncode, result.stdout, result.stderr) == (0, '', '')
+    with Image.open(str(tmp_path / 'samples.png')) as picture:
+        assert picture.size == (3 * 5, 3 * 4)
+    about = serialization.load_model(str(tmp_path / 'out/model.npz')).about
+    assert {'height': 4, 'width': 5, 'levels': 4, 'hidden_dims': 4, 'epoch': 4, 'iteration': 10,
+            'seed': 0}.items() <= about.items()
+
+
+def test_training_learns(command, tmp_path):
+    result = command('train.py', '--dataset', 'digits', '--levels', 4, '-d', 8, '-n', 2, '-e', 2,
+                     '--learning-rate', 0.01)
+    assert result.returncode == 0, result.stderr
+    first, second = log(tmp_path)
+    assert second['validation/main/bits/dim'] < first['validation/main/bits/dim'] < 1.5  # 2: chance
+
+
+def test_the_same_seed_gives_the_same_model(train, tmp_path):
+    for out, seed in (('a', 3), ('b', 3), ('c', 4)):
+        assert train('--epoch', 2, '--binarize', '--seed', seed, '--out', out).returncode == 0
+    assert equal(tmp_path / 'a/model.npz', tmp_path / 'b/model.npz')
+    assert not equal(tmp_path / 'a/model.npz', tmp_path / 'c/model.npz')
+
+
+@pytest.mark.parametrize('options', [[], ['--binarize', '--loss', 'sigmoid']])
+def test_a_resumed_run_is_the_run(train, tmp_path, options):
+    assert train('--epoch', 3, '--out', 'whole', *options).returncode == 0
+    assert train('--epoch', 2, '--out', 'half', *options).returncode == 0
+    result = train('--epoch', 3, '--out', 'rest', '--resume', 'half/snapshot_iter_5', *options)
+    assert result.returncode == 0, result.stderr
+    assert equal(tmp_path / 'whole/model.npz', tmp_path / 'rest/model.npz')
+    times = ('elapsed_time',)
+    assert [{k: v for k, v in entry.items() if k not in times} for entry in log(tmp_path, 'rest')] \
+        == [{k: v for k, v in entry.items() if k not in times} for entry in log(tmp_path, 'whole')]
+
+
+def test_iterations_instead_of_epochs(train, tmp_path):
+    assert train('--iteration', 4).returncode == 0
+    assert [entry['iteration'] for entry in log(tmp_path)] == [3, 4]
+    assert serialization.load_model(str(tmp_path / 'out/model.npz')).about['iteration'] == 4
+
+
+def test_hyphens_and_underscores(train, tmp_path):
+    result = train('--iteration', 1, '--out-hidden-dim=5', '--test-limit', '3')
+    assert result.returncode == 0, result.stderr
+    about = serialization.load_model(str(tmp_path / 'out/model.npz')).about
+    assert about['out_hidden_dims'] == 5
+
+
+def test_the_authors_defaults():
+    sys.path.insert(0, ROOT)
+    import train
+    argv, sys.argv = sys.argv, ['train.py']
+    try:
+        args, _ = train.parse_args()
+    finally:
+        sys.argv = argv
+    expected = dict(batchsize=16, epoch=20, gpu=-1, resume='', out='out', hidden_dim=128,
+                    out_hidden_dim=16, blocks_num=15, gradclip=None, clip=None,
+                    learning_rate=0.001, levels=2, dataset='mnist', channels=3, loss='softmax',
+                    binarize=False, stats=False)
+    assert expected.items() <= vars(args).items()
+
+
+def test_ctrl_c_ends_quietly(images, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, os.path.join(ROOT, 'train.py'), '--dataset', images, '--epoch', '100000']
+        + [str(arg) for arg in SMALL], cwd=str(tmp_path), stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, universal_newlines=True)
+    while not (tmp_path / 'out/model.npz').exists():
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and 'Traceback' not in err
+    assert err.count('\n') == 1 and '--resume out/snapshot_iter_' in err
+    assert serialization.load_model(str(tmp_path / 'out/model.npz'))
+
+
+# Errors: one line, status 2, and what was there is left
+
+@pytest.mark.parametrize('args, words', [
+    (['--dataset', 'nothing'], ['unknown dataset', 'digits']),
+    (['--gpu', 99], ['--gpu -1']), (['--device', '@cupy:99'], ['--gpu -1']),
+    (['--device', 'nonsense'], ['nonsense']), (['--gpu', 0, '--device', '@numpy'], ['--device']),
+    (['--levels', 1], ['--levels', '2 to 256']), (['--levels', 257], ['--levels']),
+    (['--hidden_dim', 0], ['--hidden_dim', 'at least 1']), (['--batchsize', 'x'], ['--batchsize']),
+    (['--learning_rate', 0], ['--learning_rate']), (['--epoch', -1], ['--epoch']),
+    (['--binarize', '--levels', 4], ['--binarize', '--levels 2']),
+    (['--loss', 'sigmoid', '--levels', 4], ['sigmoid', '--levels 2']),
+    (['--channels', 2], ['--channels']), (['--data', 'nowhere', '--dataset', 'mnist'], ['nowhere']),
+    (['--out', 'images.npz'], ['images.npz']), (['--out', 'images.npz/out'], ['images.npz']),
+    (['--resume', 'nowhere'], ['nowhere']), (['--resume', 'images.npz'], ['images.npz']),
+    (['--nonsense'], ['--nonsense'])])
+def test_a_users_mistake(train, tmp_path, args, words):
+    check_error(train(*args), *words)
+    assert os.listdir(str(tmp_path)) == ['images.npz']
+
+
+def test_a_missing_gpu_names_the_way_out(train, tmp_path, monkeypatch):
+    check_error(train('--gpu', 0, CUDA_VISIBLE_DEVICES=''), '--gpu -1')
+
+
+def test_resuming_another_architecture(train, tmp_path):
+    assert train('--iteration', 1).returncode == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / 'out').iterdir()
+              if path.is_file()}
+    check_error(train('--hidden_dim', 3, '--resume', 'out/snapshot_iter_1'),
+                'another architecture', 'hidden_dims 4 (here 6)')
+    assert before == {path.name: path.read_bytes() for path in (tmp_path / 'out').iterdir()
+                      if path.is_file()}
+
+
+def test_resuming_with_other_data(train, command, tmp_path):
+    assert train('--iteration', 1).returncode == 0
+    check_error(command('train.py', '--dataset', 'digits', '--out', 'other', '--resume',
+                        'out/snapshot_iter_1', *SMALL), 'snapshot_iter_1')
+    assert not (tmp_path / 'other').exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason='root can write every folder')
+def test_a_folder_that_cannot_be_written(train, tmp_path):
+    (tmp_path / 'locked').mkdir(mode=0o500)
+    check_error(train('--out', 'locked'), 'locked')
+    check_error(train('--out', 'locked/out'), 'locked')
+
+
+def test_help_describes_every_option(command):
+    for script in ('train.py', 'generate.py'):
+        result = command(script, '--help', COLUMNS='80')
+        assert result.returncode == 0 and result.stderr == ''
+        descriptions = [' '.join(option.split()[1:]) for option in
+                        result.stdout.split('\n  -')[1:]]
+        assert len(descriptions) == len(set(descriptions)) > 8
