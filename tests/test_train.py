@@ -148,15 +148,20 @@ def test_the_authors_defaults():
 
 
 def test_ctrl_c_ends_quietly(images, tmp_path):
+    # SIGINT is ignored by default in what a shell runs in the background, these tests perhaps
     process = subprocess.Popen(
         [sys.executable, os.path.join(ROOT, 'train.py'), '--dataset', images, '--epoch', '100000']
         + [str(arg) for arg in SMALL], cwd=str(tmp_path), stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, universal_newlines=True)
-    while not (tmp_path / 'out/model.npz').exists():
-        assert process.poll() is None
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+        stderr=subprocess.PIPE, universal_newlines=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    try:
+        while not (tmp_path / 'out/model.npz').exists():
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130 and 'Traceback' not in err
     assert err.count('\n') == 1 and '--resume out/snapshot_iter_' in err
     assert serialization.load_model(str(tmp_path / 'out/model.npz'))
