@@ -5,7 +5,7 @@ import sys
 import wavenet  # noqa: F401  before Chainer, which it makes importable
 import tqdm
 
-from wavenet import cli, files, pictures, sampling, serialization
+from wavenet import cli, datasets, files, pictures, sampling, serialization
 
 
 def parse_args():
@@ -25,29 +25,57 @@ def parse_args():
     add('--width', type=size, metavar='N', help="width of a picture (default: the training images')")
     add('--scale', type=size, default=1, metavar='N',
         help='draw a pixel as N × N, to see small pictures (default: %(default)s)')
-    return parser.parse_args(), parser
+    add('--method', choices=('cached', 'naive'), default='cached',
+        help="naive: the post's loop, the same pictures in thousands of times the time "
+             '(default: %(default)s)')
+    add('--complete', nargs='+', metavar='IMAGE',
+        help='draw what is below the first --rows rows of image files, N times each: a line of '
+             'original, what is kept, completions')
+    add('--rows', type=cli.whole_number(0), metavar='N', help='rows that --complete keeps')
+    add('--gif', metavar='FILE', help='write the drawing, too, as an animation')
+    args = parser.parse_args()
+    if (args.complete is None) != (args.rows is None):
+        parser.error('--complete and --rows go together')
+    if args.complete and (args.height or args.width):
+        parser.error('--complete takes height and width from the images')
+    return args, parser
 
 
 def main():
     args, parser = parse_args()
     with parser.reporting(OSError, ValueError):
         pictures.picture_format(args.output)
-        files.check_writable(os.path.dirname(args.output) or '.')
+        for path in filter(None, (args.output, args.gif)):
+            files.check_writable(os.path.dirname(path) or '.')
+        if args.gif and not args.gif.lower().endswith('.gif'):
+            raise ValueError('{}: animations are written as .gif'.format(args.gif))
         device = cli.use_device(args)
         model = serialization.load_model(args.model)
+        originals = given = None
+        height = args.height or model.about.get('height', 28)
+        width = args.width or model.about.get('width', 28)
+        batch = args.count ** 2
+        if args.complete:
+            originals = datasets.read_images(args.complete, model.in_channels)
+            batch, (height, width) = len(originals) * args.count, originals.shape[2:]
+            if args.rows > height:
+                raise ValueError('--rows {}: the images have {} rows'.format(args.rows, height))
+            given = originals.repeat(args.count, axis=0), args.rows
     model.to_device(device)
 
-    height = args.height or model.about.get('height', 28)
-    width = args.width or model.about.get('width', 28)
     try:
         with tqdm.tqdm(total=height * width, unit='pixel', disable=not sys.stderr.isatty()) as bar:
-            samples = sampling.generate(model, (args.count ** 2, model.in_channels, height, width),
-                                        args.seed, progress=bar.update)
+            samples = sampling.generate(model, (batch, model.in_channels, height, width), args.seed,
+                                        args.method, given, progress=bar.update)
     except KeyboardInterrupt:
         print('generate.py: interrupted; no picture is written', file=sys.stderr)
         return 130
+    cells = pictures.completions(originals, samples, args.rows) if args.complete \
+        else pictures.square(samples)
     with parser.reporting(OSError, ValueError):
-        pictures.save_grid(args.output, samples, args.scale)
+        pictures.save(args.output, cells, args.scale)
+        if args.gif:
+            pictures.save_drawing(args.gif, cells, args.scale)
 
 
 if __name__ == '__main__':

@@ -49,7 +49,7 @@ def test_what_is_there_is_not_touched():
 
 
 def test_it_says_what_it_did():
-    out = subprocess.run([sys.executable, '-m', 'wavenet.compat'], cwd=ROOT, check=True,
+    out = subprocess.run([sys.executable, '-m', 'wavenet'], cwd=ROOT, check=True,
                          stdout=subprocess.PIPE, universal_newlines=True).stdout
     restored = run('import wavenet.compat; print(len(wavenet.compat.RESTORED))')[0]
     assert 'Chainer 7.8.1' in out and out.count('restored ') == int(restored)

@@ -40,12 +40,6 @@ def test_a_grid_of_samples(tmp_path, random_model):
     assert (np.asarray(first) == np.asarray(second)).all()  # the same model, the same draws
 
 
-def test_no_grid_where_it_would_take_long(tmp_path, random_model, monkeypatch):
-    monkeypatch.setattr(extensions, 'PATIENCE', 0)
-    extensions.SampleGrid(random_model(1), (1, 4, 5), seed=0)(FakeTrainer(tmp_path, 1))
-    assert not list(tmp_path.iterdir())
-
-
 def test_plain_output_moves_no_cursor(capsys):
     out = extensions.PlainOutput()
     out.write('\033[J1  2.5\n')

@@ -48,7 +48,38 @@ def test_the_authors_files(command, tmp_path, name):
     assert pixels(tmp_path / 'samples.png').shape == (28, 28, 3)
 
 
+def test_both_methods_draw_the_same(command, model, tmp_path):
+    for method in ('cached', 'naive'):
+        result = command('generate.py', '-m', 'model.npz', '-c', 2, '--seed', 7, '--method', method,
+                         '-o', method + '.png')
+        assert result.returncode == 0, result.stderr
+    assert (tmp_path / 'cached.png').read_bytes() == (tmp_path / 'naive.png').read_bytes()
+
+
+def test_completions_and_an_animation(command, model, tmp_path):
+    originals = np.random.RandomState(0).randint(0, 256, (2, 6, 5, 3)).astype('u1')
+    for n, original in enumerate(originals):
+        Image.fromarray(original).save(str(tmp_path / '{}.png'.format(n)))
+    result = command('generate.py', '-m', 'model.npz', '-c', 3, '--complete', '0.png', '1.png',
+                     '--rows', 4, '--gif', 'drawing.gif')
+    assert (result.returncode, result.stdout, result.stderr) == (0, '', '')
+    picture = pixels(tmp_path / 'samples.png')
+    assert picture.shape == (2 * 6, (2 + 3) * 5, 3)          # original, kept, three completions
+    assert (picture[:6, :5] == originals[0]).all() and (picture[6:, :5] == originals[1]).all()
+    assert (picture[:4, 5:10] == originals[0][:4]).all() and (picture[4:6, 5:10] == 128).all()
+    kept = picture[:4, 10:].reshape(4, 3, 5, 3)
+    assert (kept[:, 0] == kept[:, 1]).all() and (kept[:, 0] == kept[:, 2]).all()
+    with Image.open(str(tmp_path / 'drawing.gif')) as drawing:
+        assert drawing.size == (25, 12) and drawing.n_frames > 10
+
+
 @pytest.mark.parametrize('args, words', [
+    (['-m', 'model.npz', '--gif', 'a.png'], ['a.png', '.gif']),
+    (['-m', 'model.npz', '--complete', 'text', '--rows', 2], ['text']),
+    (['-m', 'model.npz', '--complete', 'text'], ['--rows']),
+    (['-m', 'model.npz', '--rows', 3], ['--complete']),
+    (['-m', 'model.npz', '--complete', 'samples.png', '--rows', 3], ['samples.png']),
+    (['-m', 'model.npz', '--complete', 'text', '--rows', 3, '--height', 4], ['--complete']),
     ([], ['--model']), (['-m', 'nowhere.npz'], ['nowhere.npz']), (['-m', 'text'], ['text']),
     (['-m', 'images.npz'], ['images.npz', 'no PixelCNN']),
     (['-m', 'model.npz', '-o', 'a.gif'], ['a.gif', '.png']),

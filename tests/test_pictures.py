@@ -5,34 +5,65 @@ from PIL import Image
 from wavenet import pictures
 
 
+def pixels(path):
+    with Image.open(str(path)) as image:
+        return np.asarray(image.convert('RGB'))
+
+
 @pytest.mark.parametrize('channels', [1, 3])
 @pytest.mark.parametrize('scale', [1, 3])
 def test_the_authors_square(tmp_path, channels, scale):
     levels = np.random.RandomState(0).randint(0, 8, (4, channels, 5, 6))
     path = str(tmp_path / 'grid.png')
-    pictures.save_grid(path, levels.astype('f') / 7, scale)
-    with Image.open(path) as image:
-        pixels = np.asarray(image.convert('RGB'))
+    pictures.save(path, pictures.square(levels.astype('f') / 7), scale)
+    picture = pixels(path)
     gap = 1 if scale > 1 else 0
-    assert pixels.shape == (2 * (5 + gap) * scale, 2 * (6 + gap) * scale, 3)
-    pixels = pixels[scale // 2::scale, scale // 2::scale]
-    assert not gap or (pixels[5] == 128).all() and (pixels[:, 6] == 128).all()
+    assert picture.shape == (2 * (5 + gap) * scale, 2 * (6 + gap) * scale, 3)
+    picture = picture[scale // 2::scale, scale // 2::scale]
+    assert not gap or (picture[5] == 128).all() and (picture[:, 6] == 128).all()
     for n in range(4):  # down the columns: the first two pictures are on the left
         row, column = n % 2, n // 2
         top, left = row * (5 + gap), column * (6 + gap)
-        cell = pixels[top:top + 5, left:left + 6]
         expected = np.floor(levels[n].transpose(1, 2, 0) * 255 / 7 + 0.5)
-        assert (cell == expected).all()
+        assert (picture[top:top + 5, left:left + 6] == expected).all()
 
 
 @pytest.mark.parametrize('name, format', [('a.png', 'PNG'), ('a.jpg', 'JPEG'), ('a.JPEG', 'JPEG')])
 def test_the_ending_says_the_format(tmp_path, name, format):
-    pictures.save_grid(str(tmp_path / name), np.zeros((1, 3, 8, 8), 'f'))
+    pictures.save(str(tmp_path / name), np.zeros((1, 1, 3, 8, 8), 'f'))
     with Image.open(str(tmp_path / name)) as image:
         assert image.format == format
 
 
 def test_other_endings_are_refused(tmp_path):
     with pytest.raises(ValueError, match='a.gif.*png'):
-        pictures.save_grid(str(tmp_path / 'a.gif'), np.zeros((1, 3, 8, 8), 'f'))
+        pictures.save(str(tmp_path / 'a.gif'), np.zeros((1, 1, 3, 8, 8), 'f'))
+    with pytest.raises(ValueError, match='a.png.*gif'):
+        pictures.save_drawing(str(tmp_path / 'a.png'), np.zeros((1, 1, 3, 8, 8), 'f'))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_line_of_completions():
+    originals = np.random.RandomState(0).rand(2, 1, 4, 5).astype('f')
+    samples = np.random.RandomState(1).rand(6, 1, 4, 5).astype('f')
+    before = originals.copy()
+    cells = pictures.completions(originals, samples, 3)
+    assert cells.shape == (2, 5, 1, 4, 5)
+    assert (cells[:, 0] == originals).all() and (originals == before).all()
+    assert (cells[:, 1, :, :3] == originals[:, :, :3]).all() and (cells[:, 1, :, 3:] == 0.5).all()
+    assert (cells[1, 2:] == samples[3:]).all()
+
+
+def test_a_drawing_goes_from_gray_to_the_pictures_row_by_row(tmp_path):
+    cells = np.random.RandomState(0).randint(0, 2, (1, 2, 1, 3, 4)).astype('f')
+    path = str(tmp_path / 'drawing.gif')
+    pictures.save_drawing(path, cells)
+    with Image.open(path) as drawing:
+        frames = []
+        for n in range(drawing.n_frames):
+            drawing.seek(n)
+            frames.append(np.asarray(drawing.convert('L')).astype(int))
+    assert len(frames) == 3 * 4 + 1
+    final = np.concatenate(cells[0, :, 0] * 255, axis=1)
+    assert abs(frames[0] - 128).max() < 4 and abs(frames[-1] - final).max() < 4
+    assert abs(frames[4][0] - final[0]).max() < 4 and abs(frames[4][1:] - 128).max() < 4

@@ -2,7 +2,7 @@
 
 Importing `wavenet` imports this module first. It restores what Chainer takes for granted and no
 longer finds, touches nothing that is there, and keeps a list of what it did in `RESTORED`;
-`python -m wavenet.compat` prints it with the versions in use.
+`python -m wavenet` prints it with the versions in use.
 """
 import importlib.util
 import logging
@@ -52,11 +52,3 @@ with warnings.catch_warnings():
     warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
     warnings.filterwarnings('ignore', category=DeprecationWarning)
     import chainer  # noqa: E402  imported last, on purpose
-
-
-if __name__ == '__main__':
-    print('Python {}, NumPy {}, Chainer {}'.format(
-        sys.version.split()[0], np.__version__, chainer.__version__))
-    # `python -m` imports the package first, so the copy that did the work is the package's.
-    for _line in sys.modules['wavenet'].compat.RESTORED:
-        print('restored', _line)

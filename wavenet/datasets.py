@@ -190,25 +190,37 @@ def _hold_out(images, classes):
 
 def _read_folder(folder):
     endings = tuple(Image.registered_extensions())
-    images, classes = [], []
     groups = [(folder, os.listdir(folder))] + [
         (entry.path, os.listdir(entry)) for entry in sorted(os.scandir(folder), key=_name)
         if entry.is_dir() and not entry.name.startswith('.')]
     groups = [[os.path.join(path, name) for name in sorted(names)
                if name.lower().endswith(endings) and not name.startswith('.')]
               for path, names in groups]
-    for number, paths in enumerate(paths for paths in groups if paths):
-        for path in paths:
-            images.append(_read_image(path))
-            classes.append(number)
-            if images[-1].shape[1:] != images[0].shape[1:]:
-                raise ValueError('{}: all images must be of one size, this one is {}×{} and others '
-                                 '{}×{}'.format(path, *images[-1].shape[:0:-1], *images[0].shape[:0:-1]))
-    if not images:
+    groups = [paths for paths in groups if paths]
+    if not groups:
         raise ValueError('{}: no image files in this folder'.format(folder))
-    channels = max(len(image) for image in images)  # a gray image among colours has three channels
-    images = [np.broadcast_to(image, (channels,) + image.shape[1:]) for image in images]
-    return np.stack(images), np.array(classes)
+    classes = np.repeat(np.arange(len(groups)), [len(paths) for paths in groups])
+    return _read_files([path for paths in groups for path in paths]), classes
+
+
+def read_images(paths, channels):
+    """Image files of one size as floating (N, channels, H, W) in [0, 1]. Raises: ValueError."""
+    images = _read_files(paths)
+    if channels == 1 and images.shape[1] == 3:
+        images = _luminance(images)
+    return np.broadcast_to(INTENSITY[images], (len(images), channels) + images.shape[2:])
+
+
+def _read_files(paths):
+    """uint8 (N, C, H, W): C is 3 if any of the images has colours, else 1"""
+    images = []
+    for path in paths:
+        images.append(_read_image(path))
+        if images[-1].shape[1:] != images[0].shape[1:]:
+            raise ValueError('{}: all images must be of one size, this one is {}×{} and others '
+                             '{}×{}'.format(path, *images[-1].shape[:0:-1], *images[0].shape[:0:-1]))
+    channels = max(len(image) for image in images)
+    return np.stack([np.broadcast_to(image, (channels,) + image.shape[1:]) for image in images])
 
 
 def _name(entry):

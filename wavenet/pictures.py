@@ -1,13 +1,18 @@
 """Pictures of samples, in files."""
 import os
+import tempfile
 
+import matplotlib.animation
+import matplotlib.figure
 import matplotlib.image
 import numpy as np
 from chainer.backends import cuda
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from wavenet.files import atomic_write
 
 FORMATS = {'.png': 'png', '.jpg': 'jpeg', '.jpeg': 'jpeg'}
+GIF_FRAMES = 60
 
 
 def picture_format(path):
@@ -18,27 +23,77 @@ def picture_format(path):
     return FORMATS[ending]
 
 
-def save_grid(path, samples, scale=1):
-    """Writes count² samples as one square picture, in the author's order: down the columns.
+def square(samples):
+    """count² samples (B, C, H, W) as cells (count, count, C, H, W), the author's way: down the
+    columns."""
+    count = int(len(samples) ** 0.5)
+    return samples.reshape((count, count) + samples.shape[1:]).swapaxes(0, 1)
+
+
+def completions(originals, samples, rows):
+    """Cells of completions, a line for each original: itself, what was kept, what was drawn.
+
+    Args:
+        originals: (N, C, H, W).
+        samples: (N * count, C, H, W), `count` completions of each, one after the other.
+        rows: that were kept.
+    """
+    samples = cuda.to_cpu(samples).reshape((len(originals), -1) + originals.shape[1:])
+    kept = originals.copy()
+    kept[:, :, rows:] = 0.5                                  # gray where nothing is known
+    return np.concatenate([originals[:, None], kept[:, None], samples], axis=1)
+
+
+def save(path, cells, scale=1):
+    """Writes pictures side by side as one.
 
     Args:
         path: of the file, .png or .jpg.
-        samples: floating (count², C, H, W) in [0, 1], NumPy or CuPy; C is 1 or 3.
+        cells: floating (rows, columns, C, H, W) in [0, 1], NumPy or CuPy; C is 1 or 3.
         scale: side of the square that stands for a pixel; above 1, a gray line of that width sets
             the pictures apart.
 
     Raises: ValueError for another ending, OSError where the file cannot be written.
     """
-    samples = cuda.to_cpu(samples)
-    batch, channels, height, width = samples.shape
-    count = int(batch ** 0.5)
-    if scale > 1:
-        samples = np.pad(samples, [(0, 0), (0, 0), (0, 1), (0, 1)], constant_values=0.5)
-        height, width = height + 1, width + 1
-    grid = samples.reshape(count, count, channels, height, width)
-    grid = grid.transpose(1, 3, 0, 4, 2).reshape(count * height, count * width, channels)
-    grid = (grid * 255 + 0.5).astype('u1')
-    grid = np.broadcast_to(grid, grid.shape[:2] + (3,))   # gray becomes R = G = B
-    grid = grid.repeat(scale, axis=0).repeat(scale, axis=1)
+    kind = picture_format(path)
     with atomic_write(path) as file:
-        matplotlib.image.imsave(file, grid, format=picture_format(path))
+        matplotlib.image.imsave(file, _side_by_side(cuda.to_cpu(cells), scale), format=kind)
+
+
+def save_drawing(path, cells, scale=1):
+    """Writes an animated GIF of how the pictures were drawn, pixel by pixel, from gray.
+
+    Args: as for `save`; the path ends in .gif.
+
+    Raises: ValueError for another ending, OSError where the file cannot be written.
+    """
+    if not path.lower().endswith('.gif'):
+        raise ValueError('{}: animations are written as .gif'.format(path))
+    cells = cuda.to_cpu(cells)
+    pixels = cells.shape[3] * cells.shape[4]
+    number = np.arange(pixels).reshape(cells.shape[3:])      # in the order of drawing
+    height, width, _ = _side_by_side(cells, scale).shape
+    dpi = 100
+    figure = matplotlib.figure.Figure((width / dpi, height / dpi), dpi)
+    FigureCanvasAgg(figure)
+    image = figure.figimage(np.zeros((height, width, 3), 'u1'))
+    writer = matplotlib.animation.PillowWriter(fps=12)
+    with tempfile.TemporaryDirectory() as folder:
+        temporary = os.path.join(folder, 'drawing.gif')
+        with writer.saving(figure, temporary, dpi):
+            for done in np.linspace(0, pixels, min(pixels, GIF_FRAMES) + 1).astype(int):
+                image.set_data(_side_by_side(np.where(number < done, cells, 0.5), scale))
+                writer.grab_frame()
+        with open(temporary, 'rb') as drawing, atomic_write(path) as file:
+            file.write(drawing.read())
+
+
+def _side_by_side(cells, scale):
+    """(rows, columns, C, H, W) in [0, 1] → uint8 (height, width, 3)"""
+    if scale > 1:
+        cells = np.pad(cells, [(0, 0)] * 3 + [(0, 1)] * 2, constant_values=0.5)
+    rows, columns, channels, height, width = cells.shape
+    grid = cells.transpose(0, 3, 1, 4, 2).reshape(rows * height, columns * width, channels)
+    grid = (grid * 255 + 0.5).astype('u1')
+    grid = np.broadcast_to(grid, grid.shape[:2] + (3,))      # gray becomes R = G = B
+    return grid.repeat(scale, axis=0).repeat(scale, axis=1)

@@ -1,48 +1,284 @@
-"""Generation: pictures drawn from a model, value by value."""
+"""Generation: pictures drawn from a model, value by value.
+
+The post runs the whole model once for each value of a picture, "3 · HEIGHT · WIDTH model runs", and
+throws nearly all of it away. But when a value is drawn, all feature maps of the rows above and of
+the pixels to the left are final, and within a pixel the maps of a colour depend on those of this
+colour and the ones before it only. So `method='cached'` computes each map of each pixel once, when
+its turn comes: in total the arithmetic of one run of the model.
+"""
+import math
+
 import chainer
-import chainer.functions as F
 import numpy as np
+from chainer import backend
 
-from wavenet.utils import sample_from
+from wavenet.utils import draw, quantize
 
 
-def generate(model, shape, seed=None, progress=None):
-    """Draws pictures as the post does (Inference): one run of the model for each value.
+def generate(model, shape, seed=None, method='cached', given=None, part=None, progress=None):
+    """Draws pictures from a model, row by row, pixel by pixel, R, G, B.
 
-    A step draws the next value of all pictures at once, from one uniform number each. The same
-    seed gives the same pictures, those that the author's loop gives after `numpy.random.seed`.
+    A step draws the next value of all pictures, from one uniform number each; the step's numbers are
+    `RandomState(seed).random_sample(B)`, one step after the other. The same seed gives the same
+    pictures whatever the method and the device, those that the author's loop gives after
+    `numpy.random.seed(seed)`, unless a number falls within float rounding of a boundary.
 
     Args:
         model: a `PixelCNN`.
-        shape: of the pictures, (B, C, H, W).
+        shape: of the pictures, (B, C, H, W); any height and width.
         seed: of the draws; None for other pictures each time.
-        progress: called with the number of pixels drawn since the last call.
+        method: 'cached', or 'naive' for the post's loop.
+        given: (pictures, rows): floating (B, C, H, W) in [0, 1], of which the first `rows` rows are
+            kept, as the model's levels have them, and the rest is drawn. The draws are those of
+            plain generation: numbers for values that are given are passed over.
+        part: a slice of the batch: only these pictures, the same as when all are drawn.
+        progress: called with the number of pixels that are done since the last call.
 
-    Returns: float32 (B, C, H, W) on the model's device, values in {0, 1 / (levels - 1), …, 1}.
+    Returns: float32 (B, C, H, W), or those of `part`, on the model's device; values in
+        {0, 1 / (levels - 1), …, 1}.
 
-    Raises: ValueError where C is not the model's.
+    Raises: ValueError for shapes that do not fit, an unknown method, given values outside [0, 1], and a
+        model whose parameters are not finite.
     """
     batch, channels, height, width = shape
     if channels != model.in_channels:
         raise ValueError('the model draws pictures of {} channels, not {}'.format(
             model.in_channels, channels))
-    random = np.random.RandomState(seed)
-    samples = model.xp.zeros(shape, 'f')
-    with chainer.using_config('train', False), chainer.no_backprop_mode():
-        for i in range(height):
-            for j in range(width):
-                for k in range(channels):
-                    logits = model(samples).array[:, :, k, i, j]      # (B, out_dims)
-                    p = probabilities(logits)                         # (B, levels)
-                    samples[:, k, i, j] = sample_from(p, random) / (p.shape[1] - 1)
-                if progress:
-                    progress(1)
+    if method not in ('cached', 'naive'):
+        raise ValueError("method must be 'cached' or 'naive', got {!r}".format(method))
+    xp = model.xp
+    for name, param in model.namedparams():
+        if not xp.isfinite(param.array).all():
+            raise ValueError('the model cannot draw: its {} is not finite'.format(name))
+
+    levels = max(model.out_dims, 2)
+    part = part or slice(None)
+    samples = xp.zeros((len(range(batch)[part]),) + tuple(shape[1:]), 'f')
+    first_row = 0
+    if given is not None:
+        pictures, first_row = given
+        if tuple(pictures.shape) != tuple(shape):
+            raise ValueError('the given pictures must have the shape {}, not {}'.format(
+                tuple(shape), pictures.shape))
+        if not 0 <= first_row <= height:
+            raise ValueError('given rows must be from 0 to {}, got {}'.format(height, first_row))
+        labels = quantize(xp.asarray(pictures)[part, :, :first_row], levels)
+        samples[:, :, :first_row] = labels.astype('f') / (levels - 1)
+    # All at once, so that on a GPU nothing has to wait for the host
+    uniforms = np.random.RandomState(seed).random_sample((height, width, channels, batch))
+    uniforms = xp.asarray(uniforms[..., part])
+    fill = _cached if method == 'cached' else _naive
+    fill(model, samples, first_row, uniforms, progress or (lambda pixels: None))
     return samples
 
 
 def probabilities(logits):
-    """(B, out_dims) logits → (B, levels) probabilities; one logit is that of level 1 of two."""
+    """(B, out_dims) logits → (B, levels) probabilities; a single logit is that of level 1 of two."""
+    xp = backend.get_array_module(logits)
     if logits.shape[1] == 1:
-        p = F.sigmoid(logits).array
-        return chainer.backend.get_array_module(p).concatenate([1 - p, p], axis=1)
-    return F.softmax(logits, axis=1).array
+        p = xp.tanh(logits * 0.5) * 0.5 + 0.5             # the sigmoid, without overflow
+        return xp.concatenate([1 - p, p], axis=1)
+    p = xp.exp(logits - logits.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    return p
+
+
+def _naive(model, samples, first_row, uniforms, progress):
+    """The post's loop: fills in `samples` (B, C, H, W) from `first_row` on."""
+    _, channels, height, width = samples.shape
+    progress(first_row * width)
+    with chainer.using_config('train', False), chainer.no_backprop_mode():
+        for i in range(first_row, height):
+            for j in range(width):
+                for k in range(channels):
+                    p = probabilities(model(samples).array[:, :, k, i, j])   # (B, levels)
+                    samples[:, k, i, j] = draw(p, uniforms[i, j, k]) / (p.shape[1] - 1)
+                progress(1)
+
+
+def _cached(model, samples, first_row, uniforms, progress):
+    """The same, with each feature map of each pixel computed once."""
+    batch, channels, height, width = samples.shape
+    levels = max(model.out_dims, 2)
+    cache = _Cache(model, batch, width)
+    for i in range(height):
+        cache.start_row()
+        for j in range(width):
+            cache.start_pixel(j)
+            for k in range(channels):
+                logits = cache.logits(k)                                     # (B, out_dims)
+                if i >= first_row:
+                    labels = draw(probabilities(logits), uniforms[i, j, k])
+                    samples[:, k, i, j] = labels / (levels - 1)
+                cache.set_value(j, k, samples[:, k, i, j])
+            cache.end_pixel(j)
+            progress(1)
+
+
+class _Cache:
+    """The feature maps that are done, as far as later pixels need them.
+
+    Inside, maps are sorted by colour: those that a colour's maps depend on are then one slice, from
+    the first on. The maps of a pixel are (maps, B) arrays; where weights multiply them they are
+    stored after the ReLU that comes before the weights, and below a row of ones, for the bias.
+
+    What a 3×3 convolution gets of the row above is one product a layer, for the whole row
+    (`start_row`); what it gets of the pixel to the left is one batched product over all layers
+    (`end_pixel`); and what comes of the pixel itself is computed colour by colour (`logits`).
+    """
+
+    def __init__(self, model, batch, width):
+        xp = self.xp = model.xp
+        colors = model.in_channels
+        blocks = list(model.blocks)
+        n = len(blocks)
+        hidden, half, out_hidden, out = [_Maps(count, colors) for count in (
+            len(model.conv1.W), len(model.conv1.W) // 2, len(model.conv2.W), len(model.conv4.W))]
+        size = half.count
+
+        def zeros(*shape):
+            return xp.zeros(shape + (batch,), 'f')
+
+        def below_ones(*shape):
+            array = zeros(*shape[:-1] + (1 + shape[-1],))
+            array[..., 0, :] = 1
+            return array
+
+        # What conv1 sees: 1, three rows above, three pixels to the left, the colours before
+        self.values = zeros(colors, 4, 3 + width + 3)        # three rows, this row, and the border
+        self.patch = zeros(1 + 24 * colors + colors - 1)
+        self.patch[0] = 1
+        self.patch_above, self.patch_left, self.patch_center = [
+            self.patch[start:start + length] for start, length in (
+                (1, 21 * colors), (1 + 21 * colors, 3 * colors), (1 + 24 * colors, colors - 1))]
+
+        # What the 3×3 convolution of each block sees: the pixel, and for the next row, in the order
+        # of its taps, the pixels of this one
+        pixel = below_ones(n, size)
+        self.maps = pixel[:, 1:]                             # (n, size, B)
+        self.above = zeros(n, 3, size, width)
+        self.from_above = zeros(n, size, width)
+        self.from_left = zeros(n, size)
+        self.from_both = zeros(n, size)
+        self.weights_above = xp.zeros((n, size, 3 * size), 'f')
+        self.weights_left = xp.zeros((n, size, size), 'f')
+        for block, above, left in zip(blocks, self.weights_above, self.weights_left):
+            W = _sorted_weights(block.conv2, half, half)     # (size, size, 3, 3)
+            above[...] = W[:, :, 0].transpose(0, 2, 1).reshape(size, 3 * size)
+            left[...] = W[:, :, 1, 0]
+
+        # The work of each colour: products of slices of arrays that are made once
+        h, residual = zeros(hidden.count), zeros(hidden.count)
+        before1, before3 = below_ones(n, hidden.count), below_ones(n, size)
+        before_conv2, before_conv4 = below_ones(hidden.count), below_ones(out_hidden.count)
+        logits = zeros(out.count)
+        conv1 = _first_products(model.conv1, hidden, self.patch, h)
+        conv2 = _products(model.conv2, hidden, out_hidden, before_conv2, before_conv4[1:])
+        conv4 = _products(model.conv4, out_hidden, out, before_conv4, logits)
+        chains = [list(zip(
+            (one[1:][hidden.of(k)] for k in range(colors)),
+            _products(block.conv1, hidden, half, one, two[1:]),
+            _products(block.conv2, half, half, two, three[1:]),
+            (context[half.of(k)] for k in range(colors)),
+            _products(block.conv3, half, hidden, three, residual)))
+            for block, one, two, three, context in zip(
+                blocks, before1, pixel, before3, self.from_both)]
+        self.steps = [
+            (conv1[k], [chain[k] for chain in chains], before_conv2[1:][hidden.of(k)],
+             conv2[k], conv4[k]) for k in range(colors)]
+        # NumPy's maximum of two arrays is faster than that of an array and a number
+        self.zeros = [[zeros(maps.of(k).stop - maps.of(k).start) for maps in (
+            hidden, half, out_hidden)] for k in range(colors)]
+
+    def start_row(self):
+        n, taps, size, width, batch = self.above.shape
+        self.xp.matmul(self.weights_above, self.above.reshape(n, taps * size, width * batch),
+                       out=self.from_above.reshape(n, size, width * batch))
+        self.from_left[...] = 0
+        self.values[:, :3] = self.values[:, 1:].copy()
+        self.values[:, 3] = 0
+
+    def start_pixel(self, j):
+        colors, _, _, batch = self.values.shape
+        self.patch_above.reshape(colors, 3, 7, batch)[...] = self.values[:, :3, j:j + 7]
+        self.patch_left.reshape(colors, 3, batch)[...] = self.values[:, 3, j:j + 3]
+        self.xp.add(self.from_above[:, :, j], self.from_left, out=self.from_both)
+
+    def logits(self, k):
+        """The logits of this pixel's colour k, (B, out_dims)"""
+        dot, maximum = self.xp.dot, self.xp.maximum
+        (W, x, h), chains, last, (W_conv2, x_conv2, output), (W_conv4, x_conv4, logits) = \
+            self.steps[k]
+        zero_hidden, zero_half, zero_output = self.zeros[k]
+        dot(W, x, out=h)
+        for one, (W1, x1, two), (W2, x2, three), context, (W3, x3, residual) in chains:
+            maximum(h, zero_hidden, out=one)
+            dot(W1, x1, out=two)
+            maximum(two, zero_half, out=two)
+            dot(W2, x2, out=three)
+            three += context
+            maximum(three, zero_half, out=three)
+            dot(W3, x3, out=residual)
+            h += residual
+        maximum(h, zero_hidden, out=last)
+        dot(W_conv2, x_conv2, out=output)
+        maximum(output, zero_output, out=output)
+        dot(W_conv4, x_conv4, out=logits)
+        return self.xp.ascontiguousarray(logits.T)
+
+    def set_value(self, j, k, value):
+        """The value (B,) of colour k, for the colours and the pixels after it"""
+        self.values[k, 3, 3 + j] = value
+        self.patch_center[k:k + 1] = value
+
+    def end_pixel(self, j):
+        self.xp.matmul(self.weights_left, self.maps, out=self.from_left)
+        for tap, at in enumerate((j + 1, j, j - 1)):         # to whose upper left, … this pixel is
+            if 0 <= at < self.above.shape[3]:
+                self.above[:, tap, :, at] = self.maps
+
+
+class _Maps:
+    """The maps of a layer, sorted by colour: `order` their numbers, `of(k)` where colour k's are."""
+
+    def __init__(self, count, colors):
+        numbers = [np.arange(k, count, colors) for k in range(colors)]
+        self.count, self.colors = count, colors
+        self.order = np.concatenate(numbers)
+        self.ends = np.cumsum([0] + [len(some) for some in numbers]).tolist()
+
+    def of(self, k):
+        return slice(self.ends[k], self.ends[k + 1])
+
+    def until(self, k):
+        return self.ends[k + 1]
+
+
+def _sorted_weights(link, inputs, outputs):
+    """The masked weights of a convolution, (O, I, kh, kw), with its maps sorted by colour"""
+    W = (link.W.array * link.mask)[outputs.order]
+    return W if inputs is None else W[:, inputs.order]
+
+
+def _products(link, inputs, outputs, x, result):
+    """What each colour gets of the pixel itself: a list of weights, what they multiply, the result
+
+    x is (1 + maps, B), below a row of ones; a colour's product takes the maps of colours up to it.
+    """
+    xp = backend.get_array_module(x)
+    _, _, kh, kw = link.W.shape
+    W = _sorted_weights(link, inputs, outputs)[:, :, kh // 2, kw // 2]
+    W = xp.concatenate([link.b.array[outputs.order][:, None], W], axis=1)    # (O, 1 + I)
+    return [(xp.ascontiguousarray(W[outputs.of(k), :1 + inputs.until(k)]),
+             x[:1 + inputs.until(k)], result[outputs.of(k)]) for k in range(inputs.colors)]
+
+
+def _first_products(conv1, outputs, patch, result):
+    """The same of conv1, which sees pixels above and to the left, and the colours before"""
+    xp = backend.get_array_module(patch)
+    W = _sorted_weights(conv1, None, outputs)                                # (O, colors, 7, 7)
+    parts = [conv1.b.array[outputs.order], W[:, :, :3], W[:, :, 3, :3], W[:, :-1, 3, 3]]
+    W = xp.concatenate([part.reshape(len(W), math.prod(part.shape[1:])) for part in parts], axis=1)
+    ends = [1 + 24 * outputs.colors + k for k in range(outputs.colors)]
+    return [(xp.ascontiguousarray(W[outputs.of(k), :end]), patch[:end], result[outputs.of(k)])
+            for k, end in enumerate(ends)]

@@ -93,10 +93,14 @@ def sample_from(distribution, random=None):
     p = distribution.astype('d')
     _check_probabilities(p, tolerance, xp)
 
-    cumulative = xp.cumsum(p, axis=1)                   # (B, bins)
+    return draw(p, xp.asarray((random or np.random).random_sample(len(p))))
+
+
+def draw(p, uniform):
+    """`sample_from` with the uniform numbers (B,) given, and probabilities (B, bins) unchecked."""
+    cumulative = p.astype('d').cumsum(axis=1)             # (B, bins)
     cumulative /= cumulative[:, -1:]
-    uniform = xp.asarray((random or np.random).random_sample(len(p)))
-    return (cumulative <= uniform[:, None]).sum(axis=1)  # bins that end at or before the draw
+    return (cumulative <= uniform[:, None]).sum(axis=1)   # bins that end at or before the number
 
 
 def _check_unit_interval(images, function):
