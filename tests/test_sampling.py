@@ -212,7 +212,7 @@ def test_progress_counts_the_pixels(random_model, method, rows):
     steps = []
     generate(random_model(), (1, 3, 3, 4), method=method, given=(np.zeros((1, 3, 3, 4)), rows),
              progress=steps.append)
-    assert sum(steps) == 12 and len(steps) > 6
+    assert sum(steps) == 12 and len(steps) >= 3
 
 
 def test_what_does_not_fit_is_refused(random_model):

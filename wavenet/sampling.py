@@ -76,8 +76,10 @@ def probabilities(logits):
     """(B, out_dims) logits → (B, levels) probabilities; a single logit is that of level 1 of two."""
     xp = backend.get_array_module(logits)
     if logits.shape[1] == 1:
-        p = xp.tanh(logits * 0.5) * 0.5 + 0.5             # the sigmoid, without overflow
-        return xp.concatenate([1 - p, p], axis=1)
+        p = xp.empty((len(logits), 2), logits.dtype)
+        p[:, 1:] = xp.tanh(logits * 0.5) * 0.5 + 0.5      # the sigmoid, without overflow
+        p[:, :1] = 1 - p[:, 1:]
+        return p
     p = xp.exp(logits - logits.max(axis=1, keepdims=True))
     p /= p.sum(axis=1, keepdims=True)
     return p
@@ -98,21 +100,57 @@ def _naive(model, samples, first_row, uniforms, progress):
 
 def _cached(model, samples, first_row, uniforms, progress):
     """The same, with each feature map of each pixel computed once."""
+    if model.xp is np:
+        _draw_rows(model, samples, first_row, uniforms, progress)
+        return
+    cupy = model.xp
+    # Memory of its own, since what is recorded goes on using it
+    with cupy.cuda.Stream() as stream, cupy.cuda.using_allocator(cupy.cuda.MemoryPool().malloc):
+        _draw_rows(model, samples, first_row, uniforms, progress, stream)
+
+
+def _draw_rows(model, samples, first_row, uniforms, progress, stream=None):
+    """Fills in `samples` (B, C, H, W) from `first_row` on; on a GPU, in a stream of its own.
+
+    On a GPU the work of a row, some ten thousand small kernels, is recorded as a CUDA graph and
+    launched as one: launching them one by one would take longer than running them.
+    """
     batch, channels, height, width = samples.shape
     levels = max(model.out_dims, 2)
     cache = _Cache(model, batch, width)
-    for i in range(height):
+    row = model.xp.zeros((width, channels, batch), 'f')
+    numbers = model.xp.zeros((width, channels, batch), 'd')
+
+    def go_along(drawing):
         cache.start_row()
         for j in range(width):
             cache.start_pixel(j)
             for k in range(channels):
                 logits = cache.logits(k)                                     # (B, out_dims)
-                if i >= first_row:
-                    labels = draw(probabilities(logits), uniforms[i, j, k])
-                    samples[:, k, i, j] = labels / (levels - 1)
-                cache.set_value(j, k, samples[:, k, i, j])
+                if drawing:
+                    row[j, k] = draw(probabilities(logits), numbers[j, k]) / (levels - 1)
+                cache.set_value(j, k, row[j, k])
             cache.end_pixel(j)
-            progress(1)
+
+    graph = None
+    for i in range(height):
+        if i < first_row:
+            row[...] = samples[:, :, i].transpose(2, 1, 0)
+            go_along(drawing=False)
+        else:
+            numbers[...] = uniforms[i]
+            if stream is None or i == first_row:  # a first time unrecorded, to have all prepared
+                go_along(drawing=True)
+            else:
+                if graph is None:
+                    stream.begin_capture()
+                    go_along(drawing=True)
+                    graph = stream.end_capture()
+                graph.launch(stream)
+            samples[:, :, i] = row.transpose(2, 1, 0)
+        if stream is not None:
+            stream.synchronize()                  # progress is what is done, not what is queued
+        progress(width)
 
 
 class _Cache:
