@@ -48,7 +48,10 @@ for _line in RESTORED:
     logging.getLogger(__name__).info('restored %s', _line)
 
 with warnings.catch_warnings():
-    # Where pkg_resources is still there, its own deprecation notice is no news to a user.
-    warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
+    # No news to a user: pkg_resources' own notice, where it is still there; and of CuPy 14, that it
+    # has no cuDNN, which the masked convolution does not use, and comes without NCCL.
+    for _message in ('pkg_resources is deprecated', 'cuDNN is not enabled',
+                     r'\s*nccl library could not be loaded'):
+        warnings.filterwarnings('ignore', message=_message)
     warnings.filterwarnings('ignore', category=DeprecationWarning)
     import chainer  # noqa: E402  imported last, on purpose
