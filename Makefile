@@ -10,8 +10,8 @@ RUN := .venv/bin/python
 READY := .venv/ready-$(notdir $(PYTHON))-$(GPU)
 
 demo: $(READY)
-	$(RUN) train.py --dataset digits --channels 1 --levels 8 --hidden_dim 32 --blocks_num 5 \
-		--batchsize 32 --learning_rate 0.002 --epoch 15 --out out
+	$(RUN) train.py --dataset digits --channels 1 --levels 8 --hidden_dim 48 --blocks_num 6 \
+		--batchsize 32 --epoch 20 --out out
 	$(RUN) generate.py --model out/model.npz --output out/samples.png --seed 1 --scale 6
 	@echo 'The digits it drew: out/samples.png'
 
