@@ -122,7 +122,6 @@ def _draw_rows(model, samples, first_row, uniforms, progress, stream=None):
     numbers = model.xp.zeros((width, channels, batch), 'd')
 
     def go_along(drawing):
-        cache.start_row()
         for j in range(width):
             cache.start_pixel(j)
             for k in range(channels):
@@ -134,6 +133,7 @@ def _draw_rows(model, samples, first_row, uniforms, progress, stream=None):
 
     graph = None
     for i in range(height):
+        cache.start_row()
         if i < first_row:
             row[...] = samples[:, :, i].transpose(2, 1, 0)
             go_along(drawing=False)
@@ -160,8 +160,8 @@ class _Cache:
     the first on. The maps of a pixel are (maps, B) arrays; where weights multiply them they are
     stored after the ReLU that comes before the weights, and below a row of ones, for the bias.
 
-    What a 3×3 convolution gets of the row above is one product a layer, for the whole row
-    (`start_row`); what it gets of the pixel to the left is one batched product over all layers
+    What a 3×3 convolution gets of the row above is one batched product for the whole row, over all
+    layers and pixels (`start_row`); what it gets of the pixel to the left, one over all layers
     (`end_pixel`); and what comes of the pixel itself is computed colour by colour (`logits`).
     """
 
@@ -190,17 +190,19 @@ class _Cache:
             self.patch[start:start + length] for start, length in (
                 (1, 21 * colors), (1 + 21 * colors, 3 * colors), (1 + 24 * colors, colors - 1))]
 
-        # What the 3×3 convolution of each block sees: the pixel, and for the next row, in the order
-        # of its taps, the pixels of this one
+        # What the 3×3 convolution of each block sees: the pixel, and for the next row all of this
+        # one's, with a column of zeros on either side. Three columns at a time are one's taps above.
         pixel = below_ones(n, size)
         self.maps = pixel[:, 1:]                             # (n, size, B)
-        self.above = zeros(n, 3, size, width)
-        self.from_above = zeros(n, size, width)
+        self.done = zeros(n, width + 2, size)
+        self.above = xp.lib.stride_tricks.as_strided(
+            self.done, (n, width, 3 * size, batch), self.done.strides)
+        self.from_above = zeros(n, width, size)
         self.from_left = zeros(n, size)
         self.from_both = zeros(n, size)
-        self.weights_above = xp.zeros((n, size, 3 * size), 'f')
+        self.weights_above = xp.zeros((n, 1, size, 3 * size), 'f')
         self.weights_left = xp.zeros((n, size, size), 'f')
-        for block, above, left in zip(blocks, self.weights_above, self.weights_left):
+        for block, above, left in zip(blocks, self.weights_above[:, 0], self.weights_left):
             W = _sorted_weights(block.conv2, half, half)     # (size, size, 3, 3)
             above[...] = W[:, :, 0].transpose(0, 2, 1).reshape(size, 3 * size)
             left[...] = W[:, :, 1, 0]
@@ -229,9 +231,7 @@ class _Cache:
             hidden, half, out_hidden)] for k in range(colors)]
 
     def start_row(self):
-        n, taps, size, width, batch = self.above.shape
-        self.xp.matmul(self.weights_above, self.above.reshape(n, taps * size, width * batch),
-                       out=self.from_above.reshape(n, size, width * batch))
+        self.xp.matmul(self.weights_above, self.above, out=self.from_above)
         self.from_left[...] = 0
         self.values[:, :3] = self.values[:, 1:].copy()
         self.values[:, 3] = 0
@@ -240,7 +240,7 @@ class _Cache:
         colors, _, _, batch = self.values.shape
         self.patch_above.reshape(colors, 3, 7, batch)[...] = self.values[:, :3, j:j + 7]
         self.patch_left.reshape(colors, 3, batch)[...] = self.values[:, 3, j:j + 3]
-        self.xp.add(self.from_above[:, :, j], self.from_left, out=self.from_both)
+        self.xp.add(self.from_above[:, j], self.from_left, out=self.from_both)
 
     def logits(self, k):
         """The logits of this pixel's colour k, (B, out_dims)"""
@@ -271,9 +271,7 @@ class _Cache:
 
     def end_pixel(self, j):
         self.xp.matmul(self.weights_left, self.maps, out=self.from_left)
-        for tap, at in enumerate((j + 1, j, j - 1)):         # to whose upper left, … this pixel is
-            if 0 <= at < self.above.shape[3]:
-                self.above[:, tap, :, at] = self.maps
+        self.done[:, 1 + j] = self.maps
 
 
 class _Maps:

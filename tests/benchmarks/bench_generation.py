@@ -64,15 +64,14 @@ def main():
             name = batch if 'pictures of' in title else '{0}×{0}'.format(size)
             row(name, (batch, 3, size, size), 1 if batch * size > 1000 else args.repeats)
 
-    # Beside the weights, which the cache holds once more: four arrays of a row of maps a block, those
-    # above at three taps each; and the draws, 8 bytes each
-    print('\n| memory | rows of maps, draws, weights | measured peak |\n| --- | --- | --- |')
+    # Two arrays of a row of maps a block, the weights once more, and the draws, 8 bytes each
+    print('\n| memory | two rows of maps, weights, draws | measured peak |\n| --- | --- | --- |')
     blocks, half = 15, 128
     weights = sum(param.size for param in model.params()) * 4
     for batch, height, width in ((16, 28, 28), (100, 28, 28), (1, 16, 256)):
         if device.xp is not np:
             break
-        formula = blocks * half * width * batch * 4 * 4 + 3 * height * width * batch * 8 + weights
+        formula = 2 * blocks * half * width * batch * 4 + weights + 3 * height * width * batch * 8
         tracemalloc.start()
         generate((batch, 3, height, width))
         peak = tracemalloc.get_traced_memory()[1]
