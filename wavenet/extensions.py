@@ -3,6 +3,7 @@ import os
 import sys
 
 import chainer
+import tqdm
 from chainer import reporter
 from chainer.dataset import convert
 from chainer.training import extension, extensions
@@ -17,7 +18,8 @@ class Evaluator(extensions.Evaluator):
         iterator = self.get_iterator('main')
         iterator.reset()
         summary = reporter.DictSummary()
-        for batch in iterator:
+        for batch in tqdm.tqdm(iterator, total=-(-len(iterator.dataset) // iterator.batch_size),
+                               desc='testing', leave=False, disable=not sys.stdout.isatty()):
             observation = {}
             with reporter.report_scope(observation), chainer.no_backprop_mode():
                 self.get_target('main')(*convert._call_converter(
