@@ -34,6 +34,8 @@ def test_a_link_stays_a_link(tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match='nowhere'):
-        with atomic_write(str(tmp_path / 'nowhere' / 'file')):
+    path = str(tmp_path / 'nowhere' / 'file')
+    with pytest.raises(FileNotFoundError) as raised:
+        with atomic_write(path):
             pass
+    assert raised.value.filename == path

@@ -29,9 +29,11 @@ def atomic_write(path):
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
+    except BaseException as error:
+        with contextlib.suppress(OSError):
             os.unlink(temporary)
+        if getattr(error, 'filename', None) == temporary:
+            error.filename = path  # what the user asked for
         raise
 
 
