@@ -7,7 +7,7 @@
 PYTHON ?= python3
 GPU ?= auto
 RUN := .venv/bin/python
-READY := .venv/ready-$(notdir $(PYTHON))-$(GPU)
+READY := .venv/ready-$(subst /,-,$(PYTHON))-$(GPU)
 
 demo: $(READY)
 	$(RUN) train.py --dataset digits --channels 1 --levels 8 --hidden_dim 48 --blocks_num 6 \

@@ -1,5 +1,4 @@
 """Draws pictures from a model that train.py has saved, or the author's train.py."""
-import os
 import sys
 
 import wavenet  # noqa: F401  before Chainer, which it makes importable
@@ -8,7 +7,7 @@ import tqdm
 from wavenet import cli, datasets, files, pictures, sampling, serialization
 
 
-def parse_args():
+def make_parser():
     parser = cli.ArgumentParser(description=__doc__)
     add = parser.add_argument
     size = cli.whole_number(1)
@@ -16,15 +15,15 @@ def parse_args():
         help="out/model.npz, or the author's pixelcnn_N or snapshot_iter_N")
     cli.add_device_options(parser)
     add('--count', '-c', type=size, default=10, metavar='N',
-        help='N × N pictures, in a square (default: %(default)s)')
+        help='N x N pictures, in a square (default: %(default)s)')
     add('--output', '-o', default='samples.png', metavar='FILE',
         help='the picture, .png or .jpg (default: %(default)s)')
     add('--seed', type=cli.whole_number(0, 2 ** 32 - 1), metavar='N',
         help='of the draws: the same seed gives the same pictures (default: other pictures each time)')
-    add('--height', type=size, metavar='N', help="height of a picture (default: the training images')")
-    add('--width', type=size, metavar='N', help="width of a picture (default: the training images')")
+    add('--height', type=size, metavar='N', help="height of a picture (default: the training images', or 28)")
+    add('--width', type=size, metavar='N', help="width of a picture (default: the training images', or 28)")
     add('--scale', type=size, default=1, metavar='N',
-        help='draw a pixel as N × N, to see small pictures (default: %(default)s)')
+        help='draw a pixel as N x N, to see small pictures (default: %(default)s)')
     add('--method', choices=('cached', 'naive'), default='cached',
         help="naive: the post's loop, the same pictures in thousands of times the time "
              '(default: %(default)s)')
@@ -33,22 +32,20 @@ def parse_args():
              'original, what is kept, completions')
     add('--rows', type=cli.whole_number(0), metavar='N', help='rows that --complete keeps')
     add('--gif', metavar='FILE', help='write the drawing, too, as an animation')
+    return parser
+
+
+def main(parser):
     args = parser.parse_args()
     if (args.complete is None) != (args.rows is None):
         parser.error('--complete and --rows go together')
     if args.complete and (args.height or args.width):
         parser.error('--complete takes height and width from the images')
-    return args, parser
-
-
-def main():
-    args, parser = parse_args()
-    with parser.reporting(OSError, ValueError):
-        pictures.picture_format(args.output)
-        for path in filter(None, (args.output, args.gif)):
-            files.check_writable(os.path.dirname(path) or '.')
-        if args.gif and not args.gif.lower().endswith('.gif'):
-            raise ValueError('{}: animations are written as .gif'.format(args.gif))
+    with parser.reporting():
+        for path, formats in ((args.output, pictures.PICTURES), (args.gif, pictures.ANIMATIONS)):
+            if path is not None:
+                pictures.file_format(path, formats)
+                files.check_target(path)
         device = cli.use_device(args)
         model = serialization.load_model(args.model)
         originals = given = None
@@ -61,22 +58,16 @@ def main():
             if args.rows > height:
                 raise ValueError('--rows {}: the images have {} rows'.format(args.rows, height))
             given = originals.repeat(args.count, axis=0), args.rows
-    model.to_device(device)
-
-    try:
+        model.to_device(device)
         with tqdm.tqdm(total=height * width, unit='pixel', disable=not sys.stderr.isatty()) as bar:
             samples = sampling.generate(model, (batch, model.in_channels, height, width), args.seed,
                                         args.method, given, progress=bar.update)
-    except KeyboardInterrupt:
-        print('generate.py: interrupted; no picture is written', file=sys.stderr)
-        return 130
-    cells = pictures.completions(originals, samples, args.rows) if args.complete \
-        else pictures.square(samples)
-    with parser.reporting(OSError, ValueError):
+        cells = pictures.completions(originals, samples, args.rows) if args.complete \
+            else pictures.square(samples)
         pictures.save(args.output, cells, args.scale)
         if args.gif:
             pictures.save_drawing(args.gif, cells, args.scale)
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(cli.run(main, make_parser()))

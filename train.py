@@ -1,5 +1,4 @@
 """Trains the post's PixelCNN: data, model, Chainer's Trainer."""
-import glob
 import os
 import shlex
 import sys
@@ -11,10 +10,11 @@ import numpy as np
 from chainer.training import extensions
 
 from wavenet import cli, datasets, files, models, serialization
-from wavenet.extensions import Evaluator, PlainOutput, SampleGrid
+from wavenet.extensions import (
+    Evaluator, Interruption, PlainOutput, SampleGrid, Settings, stop_on_nan)
 
 
-def parse_args():
+def make_parser():
     parser = cli.ArgumentParser(description=__doc__)
     add = parser.add_argument
     count = cli.whole_number(1)
@@ -43,7 +43,8 @@ def parse_args():
     add('--levels', type=cli.whole_number(2, 256), default=2, metavar='N',
         help='values a pixel can take, 2 to 256 (default: %(default)s)')
     add('--dataset', default='mnist', metavar='NAME',
-        help='digits, mnist, cifar10, or a path: a folder of images, an .npz (default: %(default)s)')
+        help='digits, mnist, cifar10 (or cifar), or a path: a folder of images, an .npz '
+             '(default: %(default)s)')
     add('--data', metavar='DIR', help='folder that holds the files of mnist or cifar10')
     add('--channels', type=int, choices=(1, 3), default=3,
         help='colours of a picture: 3, or 1 for grayscale (default: %(default)s)')
@@ -57,28 +58,29 @@ def parse_args():
     add('--test_limit', type=count, metavar='N', help='test on the first N test images only')
     add('--stats', action='store_true',
         help='log statistics of the weights and gradients of conv1, conv2 and conv4')
+    return parser
+
+
+def main(parser):
     args = parser.parse_args()
     if args.loss == 'sigmoid' and args.levels != 2:
         parser.error('--loss sigmoid is for --levels 2, not {}'.format(args.levels))
     if args.binarize and args.levels != 2:
         parser.error('--binarize makes 2 levels: give --levels 2, not {}'.format(args.levels))
-    return args, parser
-
-
-def main():
-    args, parser = parse_args()
+    if not args.out:
+        parser.error('--out: give the name of a folder')
     matplotlib.use('Agg')
-    with parser.reporting(OSError, ValueError):
+    np.seterr(over='ignore', invalid='ignore')  # stop_on_nan says it better
+    with parser.reporting():
         device = cli.use_device(args)
         train, test = datasets.load(args.dataset, args.channels, args.levels, args.data,
                                     args.binarize, args.seed, args.test_limit)
-
-    np.random.seed(args.seed)  # Chainer draws the weights from here
-    model = models.Classifier(models.PixelCNN(
-        args.channels, 2 * args.hidden_dim, args.blocks_num, args.out_hidden_dim,
-        1 if args.loss == 'sigmoid' else args.levels))
-    for part in (model, train, test):
-        part.to_device(device)
+        np.random.seed(args.seed)  # Chainer draws the weights from here
+        model = models.Classifier(models.PixelCNN(
+            args.channels, 2 * args.hidden_dim, args.blocks_num, args.out_hidden_dim,
+            1 if args.loss == 'sigmoid' else args.levels))
+        for part in (model, train, test):
+            part.to_device(device)
     optimizer = chainer.optimizers.Adam(args.learning_rate).setup(model)
     if args.gradclip:
         optimizer.add_hook(chainer.optimizer_hooks.GradientHardClipping(
@@ -95,15 +97,23 @@ def main():
     def epoch_ends(trainer):
         return updater.is_new_epoch or updater.iteration == args.iteration
 
+    settings = dict(
+        dataset=args.dataset, channels=args.channels, height=train.shape[1], width=train.shape[2],
+        images=len(train), levels=args.levels, loss=args.loss, binarize=args.binarize,
+        seed=args.seed)
+    go_on = args.resume  # the newest snapshot of this run
+
     def save_model(trainer):
+        nonlocal go_on
         serialization.save_model(
-            os.path.join(args.out, 'model.npz'), model.predictor, dataset=args.dataset,
-            height=train.shape[1], width=train.shape[2], levels=args.levels, loss=args.loss,
-            binarize=args.binarize, seed=args.seed, epoch=updater.epoch,
-            iteration=updater.iteration)
+            os.path.join(args.out, 'model.npz'), model.predictor,
+            epoch=updater.epoch, iteration=updater.iteration, **settings)
+        go_on = os.path.join(args.out, 'snapshot_iter_{}'.format(updater.iteration))
 
     columns = ['epoch', 'main/nll', 'validation/main/nll', 'validation/main/bits/dim']
     terminal = sys.stdout.isatty()
+    trainer.extend(Settings(**settings))
+    trainer.extend(stop_on_nan, priority=chainer.training.PRIORITY_WRITER + 1)
     trainer.extend(Evaluator(datasets.batches(test, args.batchsize), model,
                              converter=test.converter, device=device), trigger=epoch_ends)
     if args.stats:
@@ -120,21 +130,26 @@ def main():
     trainer.extend(save_model, name='save_model', trigger=epoch_ends, priority=-200)
     if terminal:
         trainer.extend(extensions.ProgressBar(update_interval=1))
+    trainer.extend(Interruption())
 
-    with parser.reporting(OSError, ValueError):
+    with parser.reporting():
         if args.resume:
             serialization.load_trainer(args.resume, trainer)
-        files.make_folder(args.out)
+            if getattr(updater, stop[1]) >= stop[0]:
+                raise ValueError('{} is at {} {} already: give a larger --{}'.format(
+                    args.resume, stop[1], getattr(updater, stop[1]), stop[1]))
+        files.make_folder(os.path.join(args.out, 'samples'))
+        for name in ('model.npz', 'log', 'loss.png'):
+            files.check_target(os.path.join(args.out, name))
     try:
-        trainer.run()
+        with parser.reporting(status=1):
+            trainer.run(show_loop_exception_msg=False)
     except KeyboardInterrupt:
-        snapshots = glob.glob(os.path.join(args.out, 'snapshot_iter_*'))
-        print('train.py: interrupted;', '--resume {} goes on from there'.format(
-            max(snapshots, key=os.path.getmtime)) if snapshots else 'no epoch had ended',
-              file=sys.stderr)
+        print('train.py: interrupted;', '--resume {} goes on from there'.format(shlex.quote(go_on))
+              if go_on else 'no epoch had ended', file=sys.stderr)
         return 130
     print('python generate.py --model', shlex.quote(os.path.join(args.out, 'model.npz')))
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(cli.run(main, make_parser()))

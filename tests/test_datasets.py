@@ -34,6 +34,15 @@ def test_triples(channels, levels):
     assert (x == labels.astype('f') / (levels - 1)).all()
 
 
+def test_a_data_set_ends():
+    dataset = datasets.ImageDataset(bytes_of((3, 1, 4, 4)), np.arange(3), 3, 8)
+    assert [label for _, _, label in dataset] == [0, 1, 2]
+    assert dataset[-1][2] == 2 and [label for _, _, label in dataset[1:]] == [1, 2]
+    for i in (3, -4):
+        with pytest.raises(IndexError):
+            dataset[i]
+
+
 def test_a_batch_is_its_triples():
     dataset = datasets.ImageDataset(bytes_of((6, 3, 4, 4)), np.arange(6), 3, 8)
     batch = dataset.batch([5, 0, 3])
@@ -82,7 +91,7 @@ def test_draws_depend_on_seed_epoch_and_image_alone():
     a, b = binarized(), binarized()
     first = a[3][1]
     assert (first == b.batch([0, 3, 1])[1][1]).all()       # not on order or batch
-    assert (first != a[3 + 5][1]).any()                    # another epoch
+    assert (first != a.batch([3 + 5])[1][0]).any()         # another epoch
     assert (first != a[2][1]).any()                        # another image
     assert (first != binarized(seed=(1, 0))[3][1]).any()   # another seed
     assert (first != binarized(seed=(0, 1))[3][1]).any()   # testing, not training
@@ -93,6 +102,15 @@ def test_draws_are_bernoulli():
     means = [binarized(images)[i][1].mean() for i in range(3)]
     assert means[0] == 0 and means[2] == 1
     assert means[1] == pytest.approx(0.2, abs=4 * (0.2 * 0.8 / 4096) ** 0.5)
+
+
+def test_gray_stored_as_rgb_is_gray():
+    images = np.full((2, 3, 16, 16), 128, 'u1')
+    labels = binarized(images).batch([0, 1])[1]
+    assert (labels == labels[:, :1]).all() and 0 < labels.mean() < 1
+    images[0, 1] = 100
+    labels = binarized(images).batch([0, 1])[1]
+    assert (labels != labels[:, :1]).any()                 # of real colours each value is drawn
 
 
 # Batches and their order
@@ -253,6 +271,20 @@ def test_damaged_mnist_is_named(tmp_path, damage):
         datasets.load('mnist', data=str(tmp_path))
 
 
+@pytest.mark.parametrize('name, array', [
+    ('train-images-idx3-ubyte', np.zeros((0, 28, 28), 'u1')),
+    ('t10k-images-idx3-ubyte', np.zeros((4, 0, 28), 'u1')),
+    ('t10k-images-idx3-ubyte', np.zeros((4, 27, 28), 'u1')),
+    ('t10k-images-idx3-ubyte', np.zeros((4, 28), 'u1')),
+    ('t10k-labels-idx1-ubyte', np.zeros(5, 'u1')),
+    ('t10k-labels-idx1-ubyte', np.zeros((4,) + (1,) * 40, 'u1'))])
+def test_files_that_are_no_mnist_are_refused(tmp_path, name, array):
+    write_mnist(tmp_path)
+    (tmp_path / (name + '.gz')).write_bytes(gzip.compress(idx(array)))
+    with pytest.raises(ValueError):
+        datasets.load('mnist', data=str(tmp_path))
+
+
 def test_missing_mnist_is_named(tmp_path):
     write_mnist(tmp_path)
     (tmp_path / 't10k-labels-idx1-ubyte.gz').unlink()
@@ -304,6 +336,15 @@ def test_cifar_is_downloaded_once(no_network, monkeypatch):
     no_network.clear()
     check_cifar(*datasets.load('cifar10', levels=256))
     assert len(chainer.datasets.get_cifar10()[0]) == 15    # Chainer finds it, too
+
+
+def test_a_damaged_cifar_cache_is_named(no_network):
+    folder = os.path.join(chainer.dataset.get_dataset_root(), 'pfnet/chainer/cifar')
+    os.makedirs(folder)
+    np.savez(os.path.join(folder, 'cifar-10.npz'), train_x=np.zeros((2, 3072)),
+             train_y=np.zeros(2, 'i'), test_x=np.zeros((2, 3072)), test_y=np.zeros(2, 'i'))
+    with pytest.raises(ValueError, match='cifar-10.npz.*delete it'):
+        datasets.load('cifar10')
 
 
 def test_damaged_cifar_is_named(tmp_path):
@@ -365,7 +406,7 @@ def test_an_npz_of_images(tmp_path, shape):
     (dict(train_x=np.zeros((0, 4, 4), 'u1')), 'train_x'),
     (dict(train_x=np.zeros((1, 4, 4), 'u1')), 'at least 2'),
     (dict(train_x=np.zeros((2, 4, 4), 'u1'), train_y=np.zeros(3, 'i')), 'train_y'),
-    (dict(train_x=np.zeros((2, 4, 4), 'u1'), test_x=np.zeros((2, 5, 4), 'u1')), 'test_x')])
+    (dict(train_x=np.zeros((2, 4, 4), 'u1'), test_x=np.zeros((2, 5, 4), 'u1')), 'one size')])
 def test_what_is_wrong_with_an_npz_is_named(tmp_path, arrays, named):
     path = str(tmp_path / 'images.npz')
     np.savez(path, **arrays)
@@ -378,6 +419,26 @@ def test_nothing_is_unpickled(tmp_path):
     np.savez(path, train_x=np.array([None, {}], object))
     with pytest.raises(ValueError, match='no .npz of plain arrays'):
         datasets.load(path)
+
+
+def test_kinds_of_images(tmp_path):
+    def read(image, name='image.png'):
+        path = str(tmp_path / name)
+        image.save(path)
+        return datasets._read_image(path)
+    gray = bytes_of((4, 4))
+    assert (read(Image.fromarray(gray)) == gray).all()
+    assert (read(Image.fromarray(gray > 127)) == (gray > 127) * 255).all()
+    palette = Image.fromarray(bytes_of((4, 4, 3))).quantize(4)
+    expected = np.asarray(palette.convert('RGB')).transpose(2, 0, 1)
+    assert (read(palette) == expected).all()
+    # What is transparent becomes white
+    alpha = Image.fromarray(np.stack([gray, np.full_like(gray, 255)], axis=2), 'LA')
+    assert (read(alpha) == gray).all()
+    assert (read(Image.new('RGBA', (4, 4), (9, 9, 9, 0))) == 255).all()
+    for array in (gray.astype('u2') * 257, gray.astype('i4'), gray.astype('f')):
+        with pytest.raises(ValueError, match='image.tif.*8 bits'):
+            read(Image.fromarray(array), 'image.tif')
 
 
 def test_what_is_wrong_with_a_folder_is_named(tmp_path):
@@ -395,7 +456,7 @@ def test_what_is_wrong_with_a_folder_is_named(tmp_path):
 @pytest.mark.parametrize('kwargs, named', [
     (dict(source='nothing'), 'unknown dataset.*digits, mnist, cifar10'),
     (dict(levels=1), 'levels.*1'), (dict(channels=2), 'channels.*2'),
-    (dict(levels=4, binarize=True), 'binarized.*4')])
+    (dict(levels=4, binarize=True), 'binarized.*4'), (dict(data='.'), '--data is for')])
 def test_wrong_options_are_named(kwargs, named):
     with pytest.raises(ValueError, match=named):
         datasets.load(**dict(dict(source='digits'), **kwargs))

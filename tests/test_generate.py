@@ -75,6 +75,9 @@ def test_completions_and_an_animation(command, model, tmp_path):
 
 @pytest.mark.parametrize('args, words', [
     (['-m', 'model.npz', '--gif', 'a.png'], ['a.png', '.gif']),
+    (['-m', 'nan.npz'], ['conv1/b is not finite']),
+    (['-m', 'model.npz', '-c', 10 ** 6], []), (['-m', 'model.npz', '--height', 10 ** 11], []),
+    (['-m', 'model.npz', '-o', 'folder.png'], ['folder.png', 'a folder']),
     (['-m', 'model.npz', '--complete', 'text', '--rows', 2], ['text']),
     (['-m', 'model.npz', '--complete', 'text'], ['--rows']),
     (['-m', 'model.npz', '--rows', 3], ['--complete']),
@@ -90,6 +93,10 @@ def test_a_users_mistake(command, model, tmp_path, args, words):
     (tmp_path / 'text').write_text('no model')
     np.savez(str(tmp_path / 'images.npz'), train_x=np.zeros(3))
     (tmp_path / 'samples.png').write_bytes(b'there before')
+    (tmp_path / 'folder.png').mkdir()
+    before = sorted(os.listdir(str(tmp_path)))
+    model.conv1.b.array[0] = np.nan
+    serialization.save_model(str(tmp_path / 'nan.npz'), model)
     check_error(command('generate.py', *args), *words)
-    assert sorted(os.listdir(str(tmp_path))) == ['images.npz', 'model.npz', 'samples.png', 'text']
+    assert sorted(os.listdir(str(tmp_path))) == sorted(before + ['nan.npz'])
     assert (tmp_path / 'samples.png').read_bytes() == b'there before'

@@ -54,6 +54,18 @@ def test_masks_are_a_or_b():
         MaskedConvolution2D(3, 3, 3, mask='C')
 
 
+@pytest.mark.parametrize('args, kwargs', [
+    ((None, 3, 3), {}), ((0, 3, 3), {}), ((3, 0, 3), {}), ((3, 3, 3, 2), {}),
+    ((3, 3, 3), dict(stride=2))])
+def test_what_makes_no_masked_convolution_is_refused(args, kwargs):
+    with pytest.raises(ValueError, match='masked convolution'):
+        MaskedConvolution2D(*args, **kwargs)
+
+
+def test_arguments_come_in_chainers_order():
+    assert MaskedConvolution2D(3, 4, 3, 1, 1)(np.zeros((1, 3, 5, 5), 'f')).shape == (1, 4, 5, 5)
+
+
 # The mask as part of a link
 
 def test_the_mask_is_not_serialized():

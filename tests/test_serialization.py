@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from conftest import DATA
-from wavenet import models, serialization
+from wavenet import extensions, models, serialization
 
 
 def parameters(model):
@@ -90,7 +90,11 @@ def reshaped(name, shape):
     reshaped('conv2/W', ()), reshaped('conv4/W', (13, 8, 1, 1)), reshaped('conv2/b', 9),
     reshaped('blocks/0/conv1/label/W', (2, 2)), reshaped('blocks/9/conv1/W', (6, 12, 1, 1)),
     lambda arrays: arrays.update(config=np.array('no JSON')),
-    lambda arrays: arrays.update(config=np.array('[1, 2]'))])
+    lambda arrays: arrays.update(config=np.array('[1, 2]')),
+    lambda arrays: arrays.update(config=np.array('[' * 100000)),
+    lambda arrays: arrays.update(config=np.array('{"height": "x"}')),
+    lambda arrays: arrays.update(config=np.array('{"width": 0}')),
+    lambda arrays: arrays.update(config=np.array('{"width": null}'))])
 def test_what_is_no_model_is_refused(tmp_path, random_model, change):
     arrays = chainer.serializers.npz.serialize(random_model())
     change(arrays)
@@ -130,12 +134,14 @@ def test_a_failed_save_leaves_the_old_model(tmp_path, random_model, monkeypatch)
     assert os.listdir(str(tmp_path)) == ['model.npz']
 
 
-def make_trainer(model):
+def make_trainer(model, levels=4):
     t = np.zeros((4, model.in_channels, 2, 2), 'i')
     updater = chainer.training.StandardUpdater(
         chainer.iterators.SerialIterator(list(zip(t.astype('f'), t)), 2),
         chainer.optimizers.Adam().setup(models.Classifier(model)))
-    return chainer.training.Trainer(updater, (2, 'iteration'))
+    trainer = chainer.training.Trainer(updater, (2, 'iteration'))
+    trainer.extend(extensions.Settings(levels=levels))
+    return trainer
 
 
 def save_snapshot(path, model):
@@ -163,6 +169,20 @@ def test_a_snapshot_of_another_architecture_is_refused(tmp_path, random_model, s
     name, size = list(sizes.items())[0]
     with pytest.raises(ValueError, match='another architecture: {} {}'.format(name, size)):
         serialization.load_trainer(path, make_trainer(random_model()))
+
+
+def test_a_snapshot_of_other_settings_is_refused(tmp_path, random_model):
+    path = str(tmp_path / 'snapshot.npz')
+    save_snapshot(path, random_model())
+    with pytest.raises(ValueError, match='snapshot.npz.*trained with levels 4 .here 2'):
+        serialization.load_trainer(path, make_trainer(random_model(), levels=2))
+
+
+def test_the_authors_snapshot_can_draw_and_not_train(random_model):
+    sizes = dict(in_channels=3, hidden_dims=6, block_num=3, out_hidden_dims=4, out_dims=4)
+    with pytest.raises(ValueError, match='no snapshot of this train.py'):
+        serialization.load_trainer(os.path.join(DATA, 'author_snapshot_iter_2'),
+                                   make_trainer(random_model(**sizes)))
 
 
 def test_a_model_is_no_snapshot(tmp_path, random_model):

@@ -13,7 +13,11 @@ from PIL import Image
 from conftest import ROOT
 from wavenet import serialization
 
-# A small model, and 64 images of digits as data
+sys.path.insert(0, ROOT)
+import generate as generate_script  # noqa: E402
+import train as train_script  # noqa: E402
+
+# A small model; the data is 40 + 10 random images
 SMALL = ['--channels', 1, '-d', 2, '-n', 1, '--out_hidden_dim', 4, '--batchsize', 16]
 
 
@@ -133,18 +137,11 @@ def test_hyphens_and_underscores(train, tmp_path):
 
 
 def test_the_authors_defaults():
-    sys.path.insert(0, ROOT)
-    import train
-    argv, sys.argv = sys.argv, ['train.py']
-    try:
-        args, _ = train.parse_args()
-    finally:
-        sys.argv = argv
     expected = dict(batchsize=16, epoch=20, gpu=-1, resume='', out='out', hidden_dim=128,
                     out_hidden_dim=16, blocks_num=15, gradclip=None, clip=None,
                     learning_rate=0.001, levels=2, dataset='mnist', channels=3, loss='softmax',
                     binarize=False, stats=False)
-    assert expected.items() <= vars(args).items()
+    assert expected.items() <= vars(train_script.make_parser().parse_args([])).items()
 
 
 def test_ctrl_c_ends_quietly(images, tmp_path):
@@ -179,7 +176,9 @@ def test_ctrl_c_ends_quietly(images, tmp_path):
     (['--binarize', '--levels', 4], ['--binarize', '--levels 2']),
     (['--loss', 'sigmoid', '--levels', 4], ['sigmoid', '--levels 2']),
     (['--channels', 2], ['--channels']), (['--data', 'nowhere', '--dataset', 'mnist'], ['nowhere']),
-    (['--out', 'images.npz'], ['images.npz']), (['--out', 'images.npz/out'], ['images.npz']),
+    (['--out', 'images.npz'], ['images.npz']), (['--out', ''], ['--out']),
+    (['--device', ''], ['--gpu -1']), (['--hidden_dim', 10 ** 8], ['memory']),
+    (['--out_hidden_dim', 10 ** 20], []), (['--data', '.'], ['--data']), (['--out', 'images.npz/out'], ['images.npz']),
     (['--resume', 'nowhere'], ['nowhere']), (['--resume', 'images.npz'], ['images.npz']),
     (['--nonsense'], ['--nonsense'])])
 def test_a_users_mistake(train, tmp_path, args, words):
@@ -187,7 +186,7 @@ def test_a_users_mistake(train, tmp_path, args, words):
     assert os.listdir(str(tmp_path)) == ['images.npz']
 
 
-def test_a_missing_gpu_names_the_way_out(train, tmp_path, monkeypatch):
+def test_a_missing_gpu_names_the_way_out(train):
     check_error(train('--gpu', 0, CUDA_VISIBLE_DEVICES=''), '--gpu -1')
 
 
@@ -199,6 +198,21 @@ def test_resuming_another_architecture(train, tmp_path):
                 'another architecture', 'hidden_dims 4 (here 6)')
     assert before == {path.name: path.read_bytes() for path in (tmp_path / 'out').iterdir()
                       if path.is_file()}
+
+
+@pytest.mark.parametrize('args', [['--iteration', 1], ['--iteration', 3], ['--epoch', 1]])
+def test_resuming_what_is_done(train, tmp_path, args):
+    assert train('--iteration', 4).returncode == 0
+    before = (tmp_path / 'out/model.npz').read_bytes()
+    check_error(train('--resume', 'out/snapshot_iter_4', *args), args[0], 'already')
+    assert (tmp_path / 'out/model.npz').read_bytes() == before
+
+
+def test_a_loss_that_is_no_number_ends_the_run(train, tmp_path):
+    result = train('--learning_rate', 1e30)
+    assert result.returncode == 1 and result.stderr.count('\n') == 1
+    assert 'the loss is nan' in result.stderr and '--learning_rate' in result.stderr
+    assert not (tmp_path / 'out/model.npz').exists()
 
 
 def test_resuming_with_other_data(train, command, tmp_path):
@@ -215,10 +229,14 @@ def test_a_folder_that_cannot_be_written(train, tmp_path):
     check_error(train('--out', 'locked/out'), 'locked')
 
 
-def test_help_describes_every_option(command):
+@pytest.mark.parametrize('script', [train_script, generate_script])
+def test_help_describes_every_option(script):
+    descriptions = [action.help for action in script.make_parser()._actions]
+    assert all(description and len(description) > 10 for description in descriptions)
+    assert len(set(descriptions)) == len(descriptions)
+
+
+def test_help_is_plain_ascii(command):
     for script in ('train.py', 'generate.py'):
-        result = command(script, '--help', COLUMNS='80')
-        assert result.returncode == 0 and result.stderr == ''
-        descriptions = [' '.join(option.split()[1:]) for option in
-                        result.stdout.split('\n  -')[1:]]
-        assert len(descriptions) == len(set(descriptions)) > 8
+        result = command(script, '--help', COLUMNS='80', PYTHONIOENCODING='ascii')
+        assert (result.returncode, result.stderr) == (0, '')

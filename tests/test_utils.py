@@ -57,7 +57,7 @@ def test_values_outside_0_1_are_named(value):
         utils.binarize(images)
 
 
-@pytest.mark.parametrize('levels', [1, 0, -3, 257, 2.5])
+@pytest.mark.parametrize('levels', [1, 0, -3, 257, 2.5, float('nan'), float('inf')])
 def test_levels_out_of_range_are_named(levels):
     with pytest.raises(ValueError, match=str(levels).replace('.', r'\.')):
         utils.quantize(np.zeros(3), levels)
@@ -156,6 +156,10 @@ def test_tolerance_is_numpys(dtype):
             else:
                 with pytest.raises(ValueError):
                     draw(row)
+
+
+def test_whole_numbers_are_probabilities_too():
+    assert utils.sample_from(np.eye(4, dtype='i')).tolist() == [0, 1, 2, 3]
 
 
 def test_sample_from_takes_rows_only():

@@ -5,6 +5,9 @@ import sys
 
 import chainer
 
+# What a user's mistake or an exhausted machine raises, here and in the libraries
+ERRORS = (OSError, ValueError, MemoryError, OverflowError)
+
 
 class ArgumentParser(argparse.ArgumentParser):
     """argparse, with errors of one line, and '-' as good as '_' in the name of an option."""
@@ -16,18 +19,21 @@ class ArgumentParser(argparse.ArgumentParser):
         args = sys.argv[1:] if args is None else args
         return super().parse_known_args([_underscored(arg) for arg in args], namespace)
 
-    def error(self, message):
-        self.exit(2, '{}: error: {}\n'.format(self.prog, ' '.join(str(message).split())))
+    def error(self, message, status=2):
+        self.exit(status, '{}: error: {}\n'.format(self.prog, ' '.join(str(message).split())))
 
     @contextlib.contextmanager
-    def reporting(self, *errors):
-        """Ends the command with one line, status 2, where the block raises one of `errors`."""
+    def reporting(self, status=2):
+        """Ends the command with one line where the block raises one of `ERRORS`."""
         try:
             yield
-        except errors as error:
+        except ERRORS as error:
+            message = str(error)
             if isinstance(error, OSError) and error.filename is not None:
-                error = '{}: {}'.format(error.filename, error.strerror)
-            self.error(error)
+                message = '{!r}: {}'.format(error.filename, error.strerror)
+            elif isinstance(error, MemoryError):
+                message = 'not enough memory: {}'.format(message)
+            self.error(message, status)
 
 
 def _underscored(arg):
@@ -35,6 +41,15 @@ def _underscored(arg):
     if not name.startswith('--'):
         return arg
     return '--' + name[2:].replace('-', '_') + equals + value
+
+
+def run(command, parser):
+    """Calls a command with its parser; Ctrl-C ends it with one line, status 130."""
+    try:
+        return command(parser)
+    except KeyboardInterrupt:
+        print('{}: interrupted'.format(parser.prog), file=sys.stderr)
+        return 130
 
 
 def whole_number(least, most=None):
@@ -54,8 +69,11 @@ def positive_number(text):
     """An argparse type: a finite float above 0."""
     value = float(text)
     if not 0 < value < float('inf'):
-        raise argparse.ArgumentTypeError('must be above 0, got {}'.format(text))
+        raise argparse.ArgumentTypeError('must be above 0 and finite, got {}'.format(text))
     return value
+
+
+positive_number.__name__ = 'number'  # argparse names it where float() fails
 
 
 def add_device_options(parser):
@@ -74,7 +92,9 @@ def use_device(args):
 
     Raises: ValueError where it is not there.
     """
-    specifier = args.device or ('@cupy:{}'.format(args.gpu) if args.gpu >= 0 else '@numpy')
+    specifier = args.device
+    if specifier is None:
+        specifier = '@cupy:{}'.format(args.gpu) if args.gpu >= 0 else '@numpy'
     try:
         device = chainer.get_device(specifier)
         device.use()
@@ -82,7 +102,7 @@ def use_device(args):
         reason = str(error).strip().split('\n')[0]
         if 'cupy' in specifier or specifier.isdigit():
             reason = _why_no_gpu() or reason
-        raise ValueError('cannot use the device {} ({}): give --gpu -1 for the CPU'.format(
+        raise ValueError('cannot use the device {!r} ({}): give --gpu -1 for the CPU'.format(
             specifier, reason)) from error
     return device
 

@@ -22,8 +22,8 @@ def _restore_sctypes():
     np.sctypes = {
         'int': [np.int8, np.int16, np.int32, np.int64],
         'uint': [np.uint8, np.uint16, np.uint32, np.uint64],
-        'float': [np.float16, np.float32, np.float64],
-        'complex': [np.complex64, np.complex128],
+        'float': [np.float16, np.float32, np.float64, np.longdouble],
+        'complex': [np.complex64, np.complex128, np.clongdouble],
         'others': [bool, object, bytes, str, np.void],
     }
     RESTORED.append('numpy.sctypes (gone since NumPy 2)')

@@ -5,6 +5,7 @@ numbers of images, and the data set makes a batch of them at once (`ImageDataset
 images stay one byte a value until they are needed.
 """
 import os
+import warnings
 
 import chainer
 import numpy as np
@@ -17,6 +18,8 @@ from wavenet.utils import check_levels, quantize
 
 # Values of bytes in [0, 1], rounded as by Chainer's get_mnist and get_cifar10, the author's source
 INTENSITY = np.arange(256, dtype='f') * np.float32(1 / 255)
+
+ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.gif', '.tif', '.tiff', '.webp', '.ppm', '.pgm')
 
 NAMES = ('digits', 'mnist', 'cifar10', 'cifar')
 DIGITS = os.path.join(os.path.dirname(__file__), 'data', 'digits.npz')
@@ -47,7 +50,13 @@ def load(source, channels=3, levels=2, data=None, binarize=False, seed=0, test_l
         raise ValueError('channels must be 1 or 3, got {}'.format(channels))
     if binarize and levels != 2:
         raise ValueError('binarized images have 2 levels, not {}'.format(levels))
+    if data is not None and source not in ('mnist', 'cifar10', 'cifar'):
+        raise ValueError('--data is for mnist and cifar10: give a path of your own as the dataset')
     train, test = _read(source, data)
+    if not train[0].size or not test[0].size or train[0].shape[1:] != test[0].shape[1:]:
+        raise ValueError('{}: there must be images to train and to test on, of one size, not {} of '
+                         '{} and {} of {}'.format(source, len(train[0]), train[0].shape[1:],
+                                                  len(test[0]), test[0].shape[1:]))
     test = [array[:test_limit] for array in test]
     options = dict(channels=channels, levels=levels, binarize=binarize)
     return (ImageDataset(*train, seed=(seed, 0), **options),
@@ -60,9 +69,10 @@ class ImageDataset(chainer.dataset.DatasetMixin):
     x is float32 (C, H, W), labels / (levels - 1), what the model takes; labels is int32 (C, H, W),
     what it predicts; class is an int32 scalar.
 
-    With `binarize` the labels are drawn: `dataset[epoch * len(dataset) + i]` is image i as drawn in
-    that epoch, and depends on nothing but the seed, the epoch and i. `batches` numbers training
-    epochs from 1; the plain numbers, 0 to len(dataset) - 1, are one fixed draw.
+    With `binarize` the labels are drawn: `batch` takes epoch * len(dataset) + i as image i as drawn
+    in that epoch, which depends on nothing but the seed, the epoch and i. `batches` numbers training
+    epochs from 1; the plain numbers, 0 to len(dataset) - 1, are one fixed draw. A gray pixel is
+    drawn once and then copied; of real colours, each value is drawn.
 
     Args:
         images: uint8 (N, C, H, W), C 1 or 3.
@@ -72,7 +82,9 @@ class ImageDataset(chainer.dataset.DatasetMixin):
     """
 
     def __init__(self, images, classes, channels, levels, binarize=False, seed=(0,)):
-        if channels == 1 and images.shape[1] == 3:
+        if images.shape[1] == 3 and (images == images[:, :1]).all():
+            images = images[:, :1]  # gray, stored as RGB
+        elif images.shape[1] == 3 and channels == 1:
             images = _luminance(images)
         self.shape = (channels,) + images.shape[2:]  # (C, H, W) of a picture
         self.levels = levels
@@ -88,6 +100,9 @@ class ImageDataset(chainer.dataset.DatasetMixin):
         return len(self.classes)
 
     def get_example(self, i):
+        if not -len(self) <= i < len(self):
+            raise IndexError('image {} of {}'.format(i, len(self)))
+        i %= len(self)
         return tuple(array[0] for array in self.batch([i]))
 
     def to_device(self, device):
@@ -189,16 +204,17 @@ def _hold_out(images, classes):
 
 
 def _read_folder(folder):
-    endings = tuple(Image.registered_extensions())
     groups = [(folder, os.listdir(folder))] + [
         (entry.path, os.listdir(entry)) for entry in sorted(os.scandir(folder), key=_name)
         if entry.is_dir() and not entry.name.startswith('.')]
     groups = [[os.path.join(path, name) for name in sorted(names)
-               if name.lower().endswith(endings) and not name.startswith('.')]
+               if name.lower().endswith(ENDINGS) and not name.startswith('.')]
               for path, names in groups]
+    groups = [list(filter(os.path.isfile, paths)) for paths in groups]
     groups = [paths for paths in groups if paths]
     if not groups:
-        raise ValueError('{}: no image files in this folder'.format(folder))
+        raise ValueError('{}: no image files in this folder or the folders in it ({})'.format(
+            folder, ', '.join(ENDINGS)))
     classes = np.repeat(np.arange(len(groups)), [len(paths) for paths in groups])
     return _read_files([path for paths in groups for path in paths]), classes
 
@@ -228,10 +244,18 @@ def _name(entry):
 
 
 def _read_image(path):
-    """uint8 (1, H, W) or (3, H, W)"""
+    """uint8 (1, H, W) or (3, H, W); what is transparent becomes white"""
     try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert('L' if image.mode in ('1', 'L') else 'RGB'))
+        with warnings.catch_warnings(), Image.open(path) as image:
+            warnings.simplefilter('ignore')  # of a palette's kind of transparency
+            gray = image.mode in ('1', 'L', 'LA')
+            if image.mode.startswith(('I', 'F')):
+                raise ValueError('it has more than 8 bits a channel')
+            if 'A' in image.mode or 'transparency' in image.info:
+                image = image.convert('RGBA')
+                white = Image.new('RGBA', image.size, 'white')
+                image = Image.alpha_composite(white, image)
+            pixels = np.asarray(image.convert('L' if gray else 'RGB'))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError('{}: no image that can be read ({})'.format(path, error)) from error
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
@@ -244,12 +268,7 @@ def _read_npz(path):
         raise ValueError('{}: holds no train_x, uint8 (N, H, W), (N, C, H, W) or (N, H, W, C)'.format(
             path))
     train = _labelled(path, arrays, 'train')
-    if 'test_x' not in arrays:
-        return _hold_out(*train)
-    test = _labelled(path, arrays, 'test')
-    if test[0].shape[1:] != train[0].shape[1:]:
-        raise ValueError('{}: the images of test_x must be like those of train_x'.format(path))
-    return train, test
+    return (train, _labelled(path, arrays, 'test')) if 'test_x' in arrays else _hold_out(*train)
 
 
 def _labelled(path, arrays, part):

@@ -7,7 +7,9 @@ import gzip
 import hashlib
 import http.client
 import io
+import math
 import os
+import struct
 import sys
 import tarfile
 import urllib.request
@@ -98,11 +100,11 @@ def _idx_header(array):
 def _read_idx(path, content):
     """The array in an idx file: 0, 0, 8 for uint8, the dimensions, then the values."""
     ndim = content[3] if len(content) > 3 else 0
-    shape = np.frombuffer(content[4:4 + 4 * ndim], '>u4') if len(content) >= 4 + 4 * ndim else ()
+    shape = struct.unpack('>{}I'.format(ndim), content[4:4 + 4 * ndim].ljust(4 * ndim, b'\xff'))
     values = np.frombuffer(content[4 + 4 * ndim:], 'u1')
-    if content[:3] != b'\0\0\x08' or not len(shape) or values.size != np.prod(shape, dtype='u8'):
+    if content[:3] != b'\0\0\x08' or ndim not in (1, 3) or values.size != math.prod(shape):
         raise ValueError('{}: damaged, or no idx file'.format(path))
-    return values.reshape(shape.astype('i8'))
+    return values.reshape(shape)
 
 
 def _download_mnist(name):
@@ -133,8 +135,12 @@ def cifar10(folder=None):
     path = os.path.join(_cache('pfnet/chainer/cifar'), 'cifar-10.npz')
     if os.path.exists(path):
         with open_npz(path) as npz:
-            return tuple((npz[part + '_x'].reshape(-1, 3, 32, 32), npz[part + '_y'])
-                         for part in ('train', 'test'))
+            parts = tuple((npz[part + '_x'].reshape(-1, 3, 32, 32), npz[part + '_y'])
+                          for part in ('train', 'test'))
+            if any(images.dtype != 'u1' or classes.shape != (len(images),)
+                   for images, classes in parts):
+                raise ValueError('it holds no images (delete it to download them again)')
+            return parts
 
     try:
         content = _download(CIFAR_URL)

@@ -1,5 +1,8 @@
 """What the Trainer shows while it works."""
+import json
+import math
 import os
+import signal
 import sys
 
 import chainer
@@ -8,7 +11,7 @@ from chainer import reporter
 from chainer.dataset import convert
 from chainer.training import extension, extensions
 
-from wavenet import pictures, sampling
+from wavenet import pictures, sampling, serialization
 
 
 class Evaluator(extensions.Evaluator):
@@ -40,11 +43,61 @@ class SampleGrid(extension.Extension):
         self.scale = -(-56 // shape[2])  # small pictures are enlarged to be seen
 
     def __call__(self, trainer):
-        folder = os.path.join(trainer.out, 'samples')
-        os.makedirs(folder, exist_ok=True)
         samples = sampling.generate(self.model, self.shape, self.seed)
-        path = os.path.join(folder, 'epoch_{}.png'.format(trainer.updater.epoch))
+        path = os.path.join(trainer.out, 'samples', 'epoch_{}.png'.format(trainer.updater.epoch))
         pictures.save(path, pictures.square(samples), self.scale)
+
+
+class Settings(extension.Extension):
+    """Keeps in a snapshot what a run was started with, so that only the same run goes on from it."""
+
+    def __init__(self, **settings):
+        self.settings = settings
+
+    def __call__(self, trainer):
+        pass
+
+    def serialize(self, serializer):
+        ours = json.dumps(self.settings, sort_keys=True)
+        saved = serializer(serialization.SETTINGS, ours)
+        other = [] if saved == ours else [
+            '{} {} (here {})'.format(name, value, self.settings.get(name))
+            for name, value in json.loads(saved).items() if value != self.settings.get(name)]
+        if other:
+            raise ValueError('it was trained with ' + ', '.join(other))
+
+
+class Interruption(extension.Extension):
+    """Lets Ctrl-C end the training after an iteration; pressed again, it ends it at once.
+
+    Between two of NumPy's or Matplotlib's lines a KeyboardInterrupt can do harm, or be swallowed.
+    """
+
+    priority = extension.PRIORITY_READER - 1000  # after all others
+
+    def __init__(self):
+        self.asked = False
+
+    def initialize(self, trainer):
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self._ask)
+
+    def _ask(self, *_):
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def __call__(self, trainer):
+        if self.asked:
+            raise KeyboardInterrupt
+
+
+def stop_on_nan(trainer):
+    """Ends the training where the loss is no finite number. Raises: ValueError."""
+    nll = float(trainer.observation['main/nll'].array)
+    if not math.isfinite(nll):
+        raise ValueError('the loss is {} at iteration {}: try a smaller --learning_rate, or --clip'
+                         .format(nll, trainer.updater.iteration))
 
 
 class PlainOutput:

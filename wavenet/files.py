@@ -7,8 +7,8 @@ import zlib
 import numpy as np
 
 # What numpy.load and the readers below it raise for files that are damaged or something else
-_UNREADABLE = (ValueError, EOFError, KeyError, TypeError, IndexError, NotImplementedError,
-               zipfile.BadZipFile, zlib.error)
+_UNREADABLE = (ValueError, EOFError, KeyError, TypeError, IndexError, AttributeError, RuntimeError,
+               MemoryError, OverflowError, zipfile.BadZipFile, zlib.error)
 
 
 @contextlib.contextmanager
@@ -33,7 +33,7 @@ def atomic_write(path):
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         if getattr(error, 'filename', None) == temporary:
-            error.filename = path  # what the user asked for
+            error.filename, error.filename2 = path, None  # what the user asked for
         raise
 
 
@@ -49,6 +49,13 @@ def check_writable(folder):
         raise NotADirectoryError('{}: there is no such folder'.format(folder))
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError('{}: this folder cannot be written'.format(folder))
+
+
+def check_target(path):
+    """Raises: OSError for a path where no file can be written."""
+    check_writable(os.path.dirname(path) or '.')
+    if os.path.isdir(path):
+        raise IsADirectoryError('{}: this is a folder'.format(path))
 
 
 @contextlib.contextmanager

@@ -26,6 +26,8 @@ def make_mask(shape, mask, colors, dtype=np.float32):
         colors: number of colour groups; 1 for grayscale.
 
     Returns: array of that shape, 1 where the output may see the input.
+
+    Raises: ValueError for another kind of mask.
     """
     if mask not in ('A', 'B'):
         raise ValueError("mask must be 'A' or 'B', got {!r}".format(mask))
@@ -47,14 +49,22 @@ class MaskedConvolution2D(L.Convolution2D):
     """A convolution whose weights are multiplied by a constant mask (wavenet/models.py#L21 there).
 
     Args:
-        in_channels, out_channels, ksize, pad, nobias, initialW, initial_bias: as in
-            `chainer.links.Convolution2D`.
+        in_channels, out_channels, ksize, stride, pad, nobias, initialW, initial_bias: as in
+            `chainer.links.Convolution2D`; the channels must be given, and the stride is 1, so that
+            every pixel has its place.
         mask: 'A' or 'B', see `make_mask`.
         colors: number of colour groups; 1 for grayscale.
+
+    Raises: ValueError for less than one channel, another stride, another kind of mask.
     """
 
-    def __init__(self, in_channels, out_channels, ksize, pad=0, nobias=False,
+    def __init__(self, in_channels, out_channels, ksize, stride=1, pad=0, nobias=False,
                  initialW=None, initial_bias=None, mask='B', colors=3):
+        if not in_channels or not out_channels or min(in_channels, out_channels) < 1:
+            raise ValueError('a masked convolution has at least 1 channel, not {} → {}'.format(
+                in_channels, out_channels))
+        if stride not in (1, (1, 1)):
+            raise ValueError('the stride of a masked convolution is 1, not {}'.format(stride))
         super().__init__(in_channels, out_channels, ksize, pad=pad, nobias=nobias,
                          initialW=initialW, initial_bias=initial_bias)
         self.mask = make_mask(self.W.shape, mask, colors, self.W.dtype)
@@ -74,6 +84,8 @@ class ResidualBlock(chainer.Chain):
     """Three convolutions around a shortcut, a ReLU before each (the post, Residual blocks).
 
     1×1 to half of the maps, 3×3, 1×1 back to all: (B, in_channels, H, W) → the same shape.
+
+    Raises: ValueError for less than 2 channels.
     """
 
     def __init__(self, in_channels, colors=3):
@@ -92,7 +104,7 @@ class ResidualBlock(chainer.Chain):
 
 
 class ResidualBlockList(chainer.ChainList):
-    """`block_num` residual blocks, one after the other."""
+    """`block_num` residual blocks, one after the other: (B, hidden_dims, H, W) → the same."""
 
     # A ChainList and no Sequential: Chainer 7's Sequential numbers its children wrongly from three
     # on, and the author's files would not fit.
@@ -115,7 +127,7 @@ class PixelCNN(chainer.Chain):
         out_hidden_dims: feature maps before the last layer, the diagram's d.
         out_dims: levels of a value; 1 for the post's first stage, one logit that a value is 1.
 
-    Raises: ValueError for sizes below these.
+    Raises: ValueError where `hidden_dims` is below 2, `block_num` below 0, another below 1.
     """
 
     def __init__(self, in_channels, hidden_dims, block_num, out_hidden_dims, out_dims):

@@ -11,16 +11,17 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from wavenet.files import atomic_write
 
-FORMATS = {'.png': 'png', '.jpg': 'jpeg', '.jpeg': 'jpeg'}
+PICTURES = {'.png': 'png', '.jpg': 'jpeg', '.jpeg': 'jpeg'}
+ANIMATIONS = {'.gif': 'gif'}
 GIF_FRAMES = 60
 
 
-def picture_format(path):
-    """'png' or 'jpeg', by the path's ending. Raises: ValueError for other endings."""
+def file_format(path, formats):
+    """The one of PICTURES or ANIMATIONS that the path's ending names. Raises: ValueError."""
     ending = os.path.splitext(path)[1].lower()
-    if ending not in FORMATS:
-        raise ValueError('{}: pictures are written as .png, .jpg or .jpeg'.format(path))
-    return FORMATS[ending]
+    if ending not in formats:
+        raise ValueError('{}: the ending must be {}'.format(path, ' or '.join(formats)))
+    return formats[ending]
 
 
 def square(samples):
@@ -55,7 +56,7 @@ def save(path, cells, scale=1):
 
     Raises: ValueError for another ending, OSError where the file cannot be written.
     """
-    kind = picture_format(path)
+    kind = file_format(path, PICTURES)
     with atomic_write(path) as file:
         matplotlib.image.imsave(file, _side_by_side(cuda.to_cpu(cells), scale), format=kind)
 
@@ -67,8 +68,7 @@ def save_drawing(path, cells, scale=1):
 
     Raises: ValueError for another ending, OSError where the file cannot be written.
     """
-    if not path.lower().endswith('.gif'):
-        raise ValueError('{}: animations are written as .gif'.format(path))
+    file_format(path, ANIMATIONS)
     cells = cuda.to_cpu(cells)
     pixels = cells.shape[3] * cells.shape[4]
     number = np.arange(pixels).reshape(cells.shape[3:])      # in the order of drawing

@@ -17,6 +17,7 @@ from wavenet import models
 from wavenet.files import atomic_write, open_npz
 
 CONFIG = 'config'
+SETTINGS = 'settings'
 NO_MODEL = "it holds no PixelCNN of the post's kind"
 TRAINER_PREFIX = 'updater/model:main/predictor/'  # where a trainer's snapshot keeps the model
 
@@ -57,12 +58,16 @@ def load_model(path):
         about = json.loads(str(npz[CONFIG][()])) if CONFIG in npz.files else {}
         if not isinstance(about, dict):
             raise ValueError('its config is no JSON object')
+        for name in ('height', 'width'):
+            if name in about and not (type(about[name]) is int and about[name] >= 1):
+                raise ValueError('its {} is {!r}'.format(name, about[name]))
         model.about = dict(about, **sizes)
     return model
 
 
 def load_trainer(path, trainer):
-    """Reads a trainer's snapshot into `trainer`, which must train a model of the same sizes.
+    """Reads a trainer's snapshot into `trainer`, which must train a model of the same sizes, with
+    the same settings (`wavenet.extensions.Settings`).
 
     Raises: ValueError for a file that is no such snapshot, OSError for one that cannot be read. The
         trainer is of no use then; no file is touched.
@@ -74,6 +79,8 @@ def load_trainer(path, trainer):
                  for name, size in sizes.items() if size != model.architecture[name]]
         if other:
             raise ValueError('it is of another architecture: ' + ', '.join(other))
+        if not any(name.endswith('/' + SETTINGS) for name in npz.files):
+            raise ValueError('it is no snapshot of this train.py, so training cannot go on from it')
         serializers.NpzDeserializer(npz).load(trainer)
 
 

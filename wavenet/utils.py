@@ -55,13 +55,22 @@ quantisize = quantize  # the author's spelling
 
 def check_levels(levels):
     """Raises ValueError unless `levels` is a whole number from 2 to 256."""
-    if levels != int(levels) or not 2 <= levels <= MAX_LEVELS:
+    if not 2 <= levels <= MAX_LEVELS or levels != int(levels):
         raise ValueError('levels must be a whole number from 2 to {}, got {}'.format(
             MAX_LEVELS, levels))
 
 
 def convert_to_rgb(images, xp=None):
-    """Copies the channel of grayscale images three times: (B, 1, H, W) → (B, 3, H, W)."""
+    """Copies the channel of grayscale images three times (the author's wavenet/utils.py).
+
+    Args:
+        images: array (B, 1, H, W) of any dtype.
+        xp: array module; by default that of `images`.
+
+    Returns: array (B, 3, H, W) of the same dtype.
+
+    Raises: ValueError for images of another shape.
+    """
     xp = xp or backend.get_array_module(images)
     if images.ndim != 4 or images.shape[1] != 1:
         raise ValueError('convert_to_rgb takes (B, 1, H, W) images, got shape {}'.format(
@@ -77,7 +86,7 @@ def sample_from(distribution, random=None):
     what the author does, and they leave the state as it leaves it.
 
     Args:
-        distribution: floating array (B, bins), NumPy or CuPy, each row summing to 1.
+        distribution: array (B, bins), NumPy or CuPy, each row summing to 1.
         random: `numpy.random.RandomState` or the like; by default NumPy's global state.
 
     Returns: integer array (B,) of the same array module, values in {0, …, bins - 1}.
@@ -89,7 +98,8 @@ def sample_from(distribution, random=None):
     if distribution.ndim != 2:
         raise ValueError('sample_from takes (B, bins) probabilities, got shape {}'.format(
             distribution.shape))
-    tolerance = np.sqrt(np.finfo(distribution.dtype).eps)
+    floating = distribution.dtype if distribution.dtype.kind == 'f' else np.dtype('d')
+    tolerance = np.sqrt(np.finfo(floating).eps)
     p = distribution.astype('d')
     _check_probabilities(p, tolerance, xp)
 
