@@ -43,9 +43,11 @@ class SampleGrid(extension.Extension):
         self.scale = -(-56 // shape[2])  # small pictures are enlarged to be seen
 
     def __call__(self, trainer):
+        folder = os.path.join(trainer.out, 'samples')
+        os.makedirs(folder, exist_ok=True)
         samples = sampling.generate(self.model, self.shape, self.seed)
-        path = os.path.join(trainer.out, 'samples', 'epoch_{}.png'.format(trainer.updater.epoch))
-        pictures.save(path, pictures.square(samples), self.scale)
+        pictures.save(os.path.join(folder, 'epoch_{}.png'.format(trainer.updater.epoch)),
+                      pictures.square(samples), self.scale)
 
 
 class Settings(extension.Extension):
