@@ -98,7 +98,7 @@ def main(parser):
         return updater.is_new_epoch or updater.iteration == args.iteration
 
     settings = dict(
-        dataset=args.dataset, channels=args.channels, height=train.shape[1], width=train.shape[2],
+        channels=args.channels, height=train.shape[1], width=train.shape[2],
         images=len(train), levels=args.levels, loss=args.loss, binarize=args.binarize,
         seed=args.seed)
     go_on = args.resume  # the newest snapshot of this run
@@ -107,7 +107,7 @@ def main(parser):
         nonlocal go_on
         serialization.save_model(
             os.path.join(args.out, 'model.npz'), model.predictor,
-            epoch=updater.epoch, iteration=updater.iteration, **settings)
+            dataset=args.dataset, epoch=updater.epoch, iteration=updater.iteration, **settings)
         go_on = os.path.join(args.out, 'snapshot_iter_{}'.format(updater.iteration))
 
     columns = ['epoch', 'main/nll', 'validation/main/nll', 'validation/main/bits/dim']
