@@ -66,7 +66,7 @@ def main(parser):
             else pictures.square(samples)
         pictures.save(args.output, cells, args.scale)
         if args.gif:
-            pictures.save_drawing(args.gif, cells, args.scale)
+            pictures.save_drawing(args.gif, cells, args.scale, args.rows)
 
 
 if __name__ == '__main__':

@@ -67,3 +67,15 @@ def test_a_drawing_goes_from_gray_to_the_pictures_row_by_row(tmp_path):
     final = np.concatenate(cells[0, :, 0] * 255, axis=1)
     assert abs(frames[0] - 128).max() < 4 and abs(frames[-1] - final).max() < 4
     assert abs(frames[4][0] - final[0]).max() < 4 and abs(frames[4][1:] - 128).max() < 4
+
+
+def test_the_drawing_of_completions_starts_with_what_is_given(tmp_path):
+    cells = np.random.RandomState(0).randint(0, 2, (1, 3, 1, 3, 4)).astype('f')
+    path = str(tmp_path / 'drawing.gif')
+    pictures.save_drawing(path, cells, rows=2)
+    with Image.open(path) as drawing:
+        assert drawing.n_frames == 4 + 1
+        first = np.asarray(drawing.convert('L')).astype(int)
+    final = np.concatenate(cells[0, :, 0] * 255, axis=1)
+    assert abs(first[:, :8] - final[:, :8]).max() < 4     # the original, and what is kept
+    assert abs(first[:2, 8:] - final[:2, 8:]).max() < 4 and abs(first[2, 8:] - 128).max() < 4

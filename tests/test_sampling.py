@@ -69,8 +69,15 @@ def test_cached_equals_naive(random_model, device, in_channels, out_dims, hidden
 
 @pytest.mark.parametrize('in_channels', [1, 3])
 @pytest.mark.parametrize('height, width', [(1, 1), (1, 9), (9, 1), (2, 2), (3, 30)])
-def test_any_size(random_model, in_channels, height, width):
-    check_methods_agree(random_model(in_channels), (4, in_channels, height, width))
+def test_any_size(random_model, device, in_channels, height, width):
+    model = random_model(in_channels)
+    model.to_device(device)
+    check_methods_agree(model, (4, in_channels, height, width))
+
+
+@pytest.mark.parametrize('in_channels', [2, 4])
+def test_any_number_of_colours(random_model, in_channels):
+    check_methods_agree(random_model(in_channels), (3, in_channels, 4, 5))
 
 
 @pytest.mark.parametrize('sizes', [dict(block_num=0), dict(block_num=9), dict(hidden_dims=2),
@@ -81,8 +88,10 @@ def test_any_architecture(random_model, sizes):
 
 
 @pytest.mark.parametrize('batch', [1, 33])
-def test_any_batch(random_model, batch):
-    check_methods_agree(random_model(), (batch, 3, 5, 6))
+def test_any_batch(random_model, device, batch):
+    model = random_model()
+    model.to_device(device)
+    check_methods_agree(model, (batch, 3, 5, 6))
 
 
 def test_a_model_freshly_loaded(tmp_path, random_model):
@@ -141,8 +150,9 @@ def test_seeds(random_model, method):
 
 @pytest.mark.parametrize('method', METHODS)
 @pytest.mark.parametrize('part', [slice(0, 2), slice(2, 7), slice(1, None, 3), slice(-1, None)])
-def test_a_part_is_that_of_the_whole(random_model, method, part):
+def test_a_part_is_that_of_the_whole(random_model, device, method, part):
     model = random_model()
+    model.to_device(device)
     whole = generated(model, (7, 3, 3, 4), method=method)
     assert (generated(model, (7, 3, 3, 4), method=method, part=part) == whole[part]).all()
 
@@ -175,9 +185,11 @@ def test_probabilities(out_dims):
 # Completion
 
 @pytest.mark.parametrize('method', METHODS)
-def test_rows_that_are_given_are_kept(random_model, method):
+@pytest.mark.parametrize('dtype', ['f', 'd'])
+def test_rows_that_are_given_are_kept(random_model, device, method, dtype):
     model = random_model(out_dims=5)
-    pictures = np.random.RandomState(0).rand(4, 3, 6, 5)
+    model.to_device(device)
+    pictures = np.random.RandomState(0).rand(4, 3, 6, 5).astype(dtype)
     before = pictures.copy()
     samples = generated(model, (4, 3, 6, 5), method=method, given=(pictures, 2))
     assert (pictures == before).all()
@@ -201,7 +213,9 @@ def test_draws_for_given_values_are_passed_over(random_model, method):
     model = random_model()
     plain = generated(model, (4, 3, 5, 6), method=method)
     for rows in (0, 2, 5):  # given what would have been drawn, the same is drawn
-        assert (generated(model, (4, 3, 5, 6), method=method, given=(plain, rows)) == plain).all()
+        given = plain.copy()
+        drawn = generated(model, (4, 3, 5, 6), method=method, given=(given, rows))
+        assert (drawn == plain).all() and (given == plain).all()
 
 
 # Progress, and what is refused
@@ -219,12 +233,21 @@ def test_what_does_not_fit_is_refused(random_model):
     model = random_model()
     with pytest.raises(ValueError, match='3 channels, not 1'):
         generate(model, (1, 1, 4, 4))
+    with pytest.raises(ValueError, match='a seed'):
+        generate(model, (2, 3, 4, 4), part=slice(0, 1))
     with pytest.raises(ValueError, match="'quick'"):
         generate(model, (1, 3, 4, 4), method='quick')
     with pytest.raises(ValueError, match=r'\(1, 3, 4, 5\)'):
         generate(model, (1, 3, 4, 4), given=(np.zeros((1, 3, 4, 5)), 2))
     with pytest.raises(ValueError, match='rows.*5'):
         generate(model, (1, 3, 4, 4), given=(np.zeros((1, 3, 4, 4)), 5))
+    with pytest.raises(ValueError, match='0, 1'):
+        generate(model, (1, 3, 4, 4), given=(np.full((1, 3, 4, 4), 255, 'u1'), 0))
+    for param in model.params():
+        param.array *= 1e20  # finite, but their products are not
+    for method in METHODS:
+        with np.errstate(all='ignore'), pytest.raises(ValueError, match='logits are not finite'):
+            generate(model, (1, 3, 4, 4), method=method)
     model.conv2.b.array[0] = np.nan
     with pytest.raises(ValueError, match='conv2/b is not finite'):
         generate(model, (1, 3, 4, 4))

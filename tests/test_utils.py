@@ -165,3 +165,8 @@ def test_whole_numbers_are_probabilities_too():
 def test_sample_from_takes_rows_only():
     with pytest.raises(ValueError, match=r'\(4,\)'):
         utils.sample_from(np.full(4, 0.25))
+
+
+def test_a_number_on_a_boundary_draws_the_next_category():
+    p = np.array([[0.5, 0.5], [0.0, 1.0], [0.25, 0.75]])
+    assert utils.draw(p, np.array([0.5, 0.0, 0.2])).tolist() == [1, 1, 0]  # as numpy.random.choice

@@ -82,7 +82,8 @@ class ImageDataset(chainer.dataset.DatasetMixin):
     """
 
     def __init__(self, images, classes, channels, levels, binarize=False, seed=(0,)):
-        if images.shape[1] == 3 and (images == images[:, :1]).all():
+        if images.shape[1] == 3 and (images[0] == images[0, :1]).all() \
+                and (images == images[:, :1]).all():
             images = images[:, :1]  # gray, stored as RGB
         elif images.shape[1] == 3 and channels == 1:
             images = _luminance(images)

@@ -38,6 +38,8 @@ def completions(originals, samples, rows):
         originals: (N, C, H, W).
         samples: (N * count, C, H, W), `count` completions of each, one after the other.
         rows: that were kept.
+
+    Returns: floating (N, 2 + count, C, H, W).
     """
     samples = cuda.to_cpu(samples).reshape((len(originals), -1) + originals.shape[1:])
     kept = originals.copy()
@@ -61,10 +63,11 @@ def save(path, cells, scale=1):
         matplotlib.image.imsave(file, _side_by_side(cuda.to_cpu(cells), scale), format=kind)
 
 
-def save_drawing(path, cells, scale=1):
+def save_drawing(path, cells, scale=1, rows=None):
     """Writes an animated GIF of how the pictures were drawn, pixel by pixel, from gray.
 
-    Args: as for `save`; the path ends in .gif.
+    Args: as for `save`; the path ends in .gif. With `rows`, the cells are those of `completions`:
+        drawn is from the third column on, below these rows.
 
     Raises: ValueError for another ending, OSError where the file cannot be written.
     """
@@ -72,6 +75,10 @@ def save_drawing(path, cells, scale=1):
     cells = cuda.to_cpu(cells)
     pixels = cells.shape[3] * cells.shape[4]
     number = np.arange(pixels).reshape(cells.shape[3:])      # in the order of drawing
+    first = 0 if rows is None else rows * cells.shape[4]
+    given = number < first
+    if rows is not None:
+        given = given | (np.arange(cells.shape[1]) < 2)[:, None, None, None]
     height, width, _ = _side_by_side(cells, scale).shape
     dpi = 100
     figure = matplotlib.figure.Figure((width / dpi, height / dpi), dpi)
@@ -81,8 +88,9 @@ def save_drawing(path, cells, scale=1):
     with tempfile.TemporaryDirectory() as folder:
         temporary = os.path.join(folder, 'drawing.gif')
         with writer.saving(figure, temporary, dpi):
-            for done in np.linspace(0, pixels, min(pixels, GIF_FRAMES) + 1).astype(int):
-                image.set_data(_side_by_side(np.where(number < done, cells, 0.5), scale))
+            for done in np.linspace(first, pixels, min(pixels - first, GIF_FRAMES) + 1).astype(int):
+                shown = np.where(given | (number < done), cells, 0.5)
+                image.set_data(_side_by_side(shown, scale))
                 writer.grab_frame()
         with open(temporary, 'rb') as drawing, atomic_write(path) as file:
             file.write(drawing.read())

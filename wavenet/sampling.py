@@ -28,17 +28,18 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         shape: of the pictures, (B, C, H, W); any height and width.
         seed: of the draws; None for other pictures each time.
         method: 'cached', or 'naive' for the post's loop.
-        given: (pictures, rows): floating (B, C, H, W) in [0, 1], of which the first `rows` rows are
+        given: (pictures, rows): array (B, C, H, W) in [0, 1], of which the first `rows` rows are
             kept, as the model's levels have them, and the rest is drawn. The draws are those of
             plain generation: numbers for values that are given are passed over.
-        part: a slice of the batch: only these pictures, the same as when all are drawn.
+        part: a slice of the batch: only these pictures, the same as when all are drawn. It needs a
+            seed, without which there is no whole that they could be a part of.
         progress: called with the number of pixels that are done since the last call.
 
     Returns: float32 (B, C, H, W), or those of `part`, on the model's device; values in
         {0, 1 / (levels - 1), …, 1}.
 
-    Raises: ValueError for shapes that do not fit, an unknown method, given values outside [0, 1], and a
-        model whose parameters are not finite.
+    Raises: ValueError for shapes that do not fit, an unknown method, a part without a seed, given
+        values outside [0, 1], and a model whose parameters or logits are not finite.
     """
     batch, channels, height, width = shape
     if channels != model.in_channels:
@@ -46,34 +47,46 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
             model.in_channels, channels))
     if method not in ('cached', 'naive'):
         raise ValueError("method must be 'cached' or 'naive', got {!r}".format(method))
+    if part is not None and seed is None:
+        raise ValueError('a part of the pictures can be drawn only with a seed')
     xp = model.xp
     for name, param in model.namedparams():
         if not xp.isfinite(param.array).all():
             raise ValueError('the model cannot draw: its {} is not finite'.format(name))
 
-    levels = max(model.out_dims, 2)
-    part = part or slice(None)
-    samples = xp.zeros((len(range(batch)[part]),) + tuple(shape[1:]), 'f')
-    first_row = 0
-    if given is not None:
-        pictures, first_row = given
-        if tuple(pictures.shape) != tuple(shape):
-            raise ValueError('the given pictures must have the shape {}, not {}'.format(
-                tuple(shape), pictures.shape))
-        if not 0 <= first_row <= height:
-            raise ValueError('given rows must be from 0 to {}, got {}'.format(height, first_row))
-        labels = quantize(xp.asarray(pictures)[part, :, :first_row], levels)
-        samples[:, :, :first_row] = labels.astype('f') / (levels - 1)
+    part = slice(None) if part is None else part
     # All at once, so that on a GPU nothing has to wait for the host
     uniforms = np.random.RandomState(seed).random_sample((height, width, channels, batch))
-    uniforms = xp.asarray(uniforms[..., part])
-    fill = _cached if method == 'cached' else _naive
-    fill(model, samples, first_row, uniforms, progress or (lambda pixels: None))
+    with chainer.using_device(model.device):
+        samples = xp.zeros((len(range(batch)[part]),) + tuple(shape[1:]), 'f')
+        first_row = _give(samples, given, shape, part, max(model.out_dims, 2))
+        fill = _cached if method == 'cached' else _naive
+        fill(model, samples, first_row, xp.asarray(uniforms[..., part]),
+             progress or (lambda pixels: None))
+    if (samples > 1).any():  # as `draw` gives for NaN
+        raise ValueError('the model cannot draw: its logits are not finite')
     return samples
 
 
+def _give(samples, given, shape, part, levels):
+    """Writes the rows that are given into the samples. Returns how many they are."""
+    if given is None:
+        return 0
+    pictures, rows = given
+    if tuple(pictures.shape) != tuple(shape):
+        raise ValueError('the given pictures must have the shape {}, not {}'.format(
+            tuple(shape), pictures.shape))
+    if not 0 <= rows <= shape[2]:
+        raise ValueError('given rows must be from 0 to {}, got {}'.format(shape[2], rows))
+    xp = backend.get_array_module(samples)
+    labels = quantize(xp.asarray(pictures[part]), levels)
+    samples[:, :, :rows] = labels[:, :, :rows].astype('f') / (levels - 1)
+    return rows
+
+
 def probabilities(logits):
-    """(B, out_dims) logits → (B, levels) probabilities; a single logit is that of level 1 of two."""
+    """(B, out_dims) logits → (B, levels) probabilities, float32; a single logit is that of level 1 of
+    two."""
     xp = backend.get_array_module(logits)
     if logits.shape[1] == 1:
         p = xp.empty((len(logits), 2), logits.dtype)
@@ -100,57 +113,21 @@ def _naive(model, samples, first_row, uniforms, progress):
 
 def _cached(model, samples, first_row, uniforms, progress):
     """The same, with each feature map of each pixel computed once."""
-    if model.xp is np:
-        _draw_rows(model, samples, first_row, uniforms, progress)
-        return
-    cupy = model.xp
-    # Memory of its own, since what is recorded goes on using it
-    with cupy.cuda.Stream() as stream, cupy.cuda.using_allocator(cupy.cuda.MemoryPool().malloc):
-        _draw_rows(model, samples, first_row, uniforms, progress, stream)
-
-
-def _draw_rows(model, samples, first_row, uniforms, progress, stream=None):
-    """Fills in `samples` (B, C, H, W) from `first_row` on; on a GPU, in a stream of its own.
-
-    On a GPU the work of a row, some ten thousand small kernels, is recorded as a CUDA graph and
-    launched as one: launching them one by one would take longer than running them.
-    """
     batch, channels, height, width = samples.shape
     levels = max(model.out_dims, 2)
     cache = _Cache(model, batch, width)
-    row = model.xp.zeros((width, channels, batch), 'f')
-    numbers = model.xp.zeros((width, channels, batch), 'd')
-
-    def go_along(drawing):
+    for i in range(height):
+        cache.start_row()
         for j in range(width):
             cache.start_pixel(j)
             for k in range(channels):
                 logits = cache.logits(k)                                     # (B, out_dims)
-                if drawing:
-                    row[j, k] = draw(probabilities(logits), numbers[j, k]) / (levels - 1)
-                cache.set_value(j, k, row[j, k])
+                if i >= first_row:
+                    labels = draw(probabilities(logits), uniforms[i, j, k])
+                    samples[:, k, i, j] = labels / (levels - 1)
+                cache.set_value(j, k, samples[:, k, i, j])
             cache.end_pixel(j)
-
-    graph = None
-    for i in range(height):
-        cache.start_row()
-        if i < first_row:
-            row[...] = samples[:, :, i].transpose(2, 1, 0)
-            go_along(drawing=False)
-        else:
-            numbers[...] = uniforms[i]
-            if stream is None or i == first_row:  # a first time unrecorded, to have all prepared
-                go_along(drawing=True)
-            else:
-                if graph is None:
-                    stream.begin_capture()
-                    go_along(drawing=True)
-                    graph = stream.end_capture()
-                graph.launch(stream)
-            samples[:, :, i] = row.transpose(2, 1, 0)
-        if stream is not None:
-            stream.synchronize()                  # progress is what is done, not what is queued
-        progress(width)
+            progress(1)
 
 
 class _Cache:
@@ -230,13 +207,16 @@ class _Cache:
         self.zeros = [[zeros(maps.of(k).stop - maps.of(k).start) for maps in (
             hidden, half, out_hidden)] for k in range(colors)]
 
+    # These four are called in the order of the pixels, and `logits` in that of the colours.
+
     def start_row(self):
+        """What the row gets of the row above"""
         self.xp.matmul(self.weights_above, self.above, out=self.from_above)
         self.from_left[...] = 0
-        self.values[:, :3] = self.values[:, 1:].copy()
-        self.values[:, 3] = 0
+        self.values[:, :3] = self.values[:, 1:].copy()  # a copy, since they overlap
 
     def start_pixel(self, j):
+        """What the pixel gets of the row above and of the pixel to the left"""
         colors, _, _, batch = self.values.shape
         self.patch_above.reshape(colors, 3, 7, batch)[...] = self.values[:, :3, j:j + 7]
         self.patch_left.reshape(colors, 3, batch)[...] = self.values[:, 3, j:j + 3]
@@ -270,6 +250,7 @@ class _Cache:
         self.patch_center[k:k + 1] = value
 
     def end_pixel(self, j):
+        """Keeps the pixel's maps, and what the next one gets of them"""
         self.xp.matmul(self.weights_left, self.maps, out=self.from_left)
         self.done[:, 1 + j] = self.maps
 
@@ -287,6 +268,7 @@ class _Maps:
         return slice(self.ends[k], self.ends[k + 1])
 
     def until(self, k):
+        """How many maps are of colours up to k"""
         return self.ends[k + 1]
 
 

@@ -107,10 +107,14 @@ def sample_from(distribution, random=None):
 
 
 def draw(p, uniform):
-    """`sample_from` with the uniform numbers (B,) given, and probabilities (B, bins) unchecked."""
+    """`sample_from` with the uniform numbers (B,) given, and probabilities (B, bins) unchecked.
+
+    A row with NaN gives `bins`, which is no category.
+    """
     cumulative = p.astype('d').cumsum(axis=1)             # (B, bins)
     cumulative /= cumulative[:, -1:]
-    return (cumulative <= uniform[:, None]).sum(axis=1)   # bins that end at or before the number
+    # The first bin that ends after the number
+    return p.shape[1] - (cumulative > uniform[:, None]).sum(axis=1)
 
 
 def _check_unit_interval(images, function):

@@ -94,7 +94,7 @@ def main():
     cli.add_device_options(parser)
     parser.add_argument('--repeats', type=cli.whole_number(1), default=5, metavar='N')
     args = parser.parse_args()
-    with parser.reporting(ValueError):
+    with parser.reporting():
         device = cli.use_device(args)
     gpu = args.gpu if args.gpu >= 0 else None
     ours = models.masked_convolution_2d
