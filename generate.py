@@ -65,8 +65,10 @@ def main(parser):
         cells = pictures.completions(originals, samples, args.rows) if args.complete \
             else pictures.square(samples)
         pictures.save(args.output, cells, args.scale)
+        print(args.output)
         if args.gif:
             pictures.save_drawing(args.gif, cells, args.scale, args.rows)
+            print(args.gif)
 
 
 if __name__ == '__main__':

@@ -3,9 +3,9 @@ import os
 import shlex
 import sys
 
-import matplotlib
 import wavenet  # noqa: F401  before Chainer, which it makes importable
 import chainer
+import matplotlib
 import numpy as np
 from chainer.training import extensions
 
@@ -25,7 +25,8 @@ def make_parser():
     add('--iteration', type=count, metavar='N', help='stop after N batches, instead of --epoch')
     cli.add_device_options(parser)
     add('--resume', '-r', default='', metavar='FILE',
-        help='go on from a snapshot, out/snapshot_iter_N')
+        help='go on from a snapshot, out/snapshot_iter_N; the other options must be those it was '
+             'made with')
     add('--out', '-o', default='out', metavar='DIR',
         help='folder for all that is written (default: %(default)s)')
     add('--hidden_dim', '-d', type=count, default=128, metavar='H',
@@ -145,8 +146,8 @@ def main(parser):
         with parser.reporting(status=1):
             trainer.run(show_loop_exception_msg=False)
     except KeyboardInterrupt:
-        print('train.py: interrupted;', '--resume {} goes on from there'.format(shlex.quote(go_on))
-              if go_on else 'no epoch had ended', file=sys.stderr)
+        print('train.py: interrupted;', 'the same command with --resume {} goes on from there'.format(
+            shlex.quote(go_on)) if go_on else 'no epoch had ended', file=sys.stderr)
         return 130
     print('python generate.py --model', shlex.quote(os.path.join(args.out, 'model.npz')))
 

@@ -42,6 +42,19 @@ def test_what_is_missing_is_restored():
     assert run(LACKING, REPORT)[0] == '2 (1, 2)'
 
 
+def test_what_is_not_installed_is_named():
+    without = """
+import importlib.util
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *a: None if name == 'chainer' else find_spec(name, *a)
+import wavenet
+"""
+    result = subprocess.run([sys.executable, '-c', without], cwd=ROOT, stderr=subprocess.PIPE,
+                            universal_newlines=True)
+    assert result.returncode == 2 and result.stderr.count('\n') == 1
+    assert result.stderr.startswith('chainer is not installed')
+
+
 def test_what_is_there_is_not_touched():
     lines = run(HAVING, REPORT, 'print(np.sctypes is before, '
                                 'chainer._environment_check.check.__name__)')

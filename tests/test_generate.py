@@ -24,7 +24,7 @@ def pixels(path):
 
 def test_the_pictures_are_those_of_generate(command, model, tmp_path):
     result = command('generate.py', '-m', 'model.npz', '-c', 2, '--seed', 7, '-o', 'a.png')
-    assert (result.returncode, result.stdout, result.stderr) == (0, '', '')
+    assert (result.returncode, result.stdout, result.stderr) == (0, 'a.png\n', '')
     samples = sampling.generate(model, (4, 3, 4, 5), seed=7)
     picture = pixels(tmp_path / 'a.png')
     for n in range(4):
@@ -62,7 +62,8 @@ def test_completions_and_an_animation(command, model, tmp_path):
         Image.fromarray(original).save(str(tmp_path / '{}.png'.format(n)))
     result = command('generate.py', '-m', 'model.npz', '-c', 3, '--complete', '0.png', '1.png',
                      '--rows', 4, '--gif', 'drawing.gif')
-    assert (result.returncode, result.stdout, result.stderr) == (0, '', '')
+    assert (result.returncode, result.stderr) == (0, '')
+    assert result.stdout == 'samples.png\ndrawing.gif\n'
     picture = pixels(tmp_path / 'samples.png')
     assert picture.shape == (2 * 6, (2 + 3) * 5, 3)          # original, kept, three completions
     assert (picture[:6, :5] == originals[0]).all() and (picture[6:, :5] == originals[1]).all()

@@ -10,7 +10,13 @@ import sys
 import types
 import warnings
 
-import numpy as np
+for _name in ('numpy', 'chainer', 'matplotlib', 'tqdm'):
+    if importlib.util.find_spec(_name) is None:
+        sys.stderr.write('{} is not installed in this Python: `make demo` installs all there is to, '
+                         'and `. .venv/bin/activate` uses it\n'.format(_name))
+        raise SystemExit(2)
+
+import numpy as np  # noqa: E402
 
 RESTORED = []  # one line for each thing that was missing
 
