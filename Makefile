@@ -13,7 +13,7 @@ READY := .venv/ready-$(subst /,-,$(PYTHON))-$(GPU)
 
 demo: $(READY)
 	$(RUN) train.py --dataset digits --channels 1 --levels 8 --hidden_dim 48 --blocks_num 6 \
-		--batchsize 32 --epoch 20 --out out
+		--batchsize 32 --epoch 30 --out out
 	$(RUN) generate.py --model out/model.npz --output out/samples.png --seed 1 --scale 6
 	@echo 'The digits it drew: out/samples.png'
 
