@@ -207,7 +207,7 @@ class _Cache:
         self.zeros = [[zeros(maps.of(k).stop - maps.of(k).start) for maps in (
             hidden, half, out_hidden)] for k in range(colors)]
 
-    # These four are called in the order of the pixels, and `logits` in that of the colours.
+    # These are called pixel by pixel, in the order of the pixels and of the colours.
 
     def start_row(self):
         """What the row gets of the row above"""
