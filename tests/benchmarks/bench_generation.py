@@ -64,21 +64,32 @@ def main():
             name = batch if 'pictures of' in title else '{0}×{0}'.format(size)
             row(name, (batch, 3, size, size), args.repeats)
 
-    # Of each block two rows of the maps in its middle and, of one pixel, four times these maps and
-    # once all; of the weights, the sorted ones; and the draws, 8 bytes each
+    # Of each block rows of the maps in its middle, and what belongs to one pixel; of the weights, the
+    # sorted ones; and the draws, 8 bytes each
     print('\n| memory | rows of maps, weights, draws | measured peak |\n| --- | --- | --- |')
     blocks, half = 15, 128
     weights = sum(param.size for param in model.params()) * 4
     for batch, height, width in ((16, 28, 28), (100, 28, 28), (1, 16, 256)):
-        if device.xp is not np:
-            break
-        formula = 4 * blocks * half * batch * (2 * width + 6) + weights + 24 * height * width * batch
-        tracemalloc.start()
-        generate((batch, 3, height, width))
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
+        columns = 2 * width + 6 if device.xp is np else 5 * width + 5
+        formula = 4 * blocks * half * batch * columns + weights + 24 * height * width * batch
+        peak = peak_memory(device, lambda: generate((batch, 3, height, width)))
         print('| {} of {}×{} | {:.0f} MB | {:.0f} MB |'.format(
             batch, height, width, formula / 1e6, peak / 1e6), flush=True)
+
+
+def peak_memory(device, function):
+    """What a function allocates, in bytes; on a GPU, what CuPy's pool took of the device for it"""
+    if device.xp is np:
+        tracemalloc.start()
+        function()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+    pool = chainer.backends.cuda.memory_pool
+    pool.free_all_blocks()
+    before = pool.total_bytes()
+    function()
+    return pool.total_bytes() - before
 
 
 if __name__ == '__main__':

@@ -1,0 +1,163 @@
+// Draws a row of pictures in one launch: a block of threads for each picture, since pictures do not
+// wait for each other, and in the block a warp for each feature map that is computed.
+//
+// It is `cached.py`, pixel by pixel and colour by colour, in another language. Weights have the mask
+// in them, and maps are sorted by colour, so that what a colour sees are the first of them. Shapes:
+//
+//   W, b               a layer's weights (outputs, inputs), those of the pixel itself, and biases
+//   blocks'            the same below each other, (blocks, outputs, inputs) and (blocks, outputs)
+//   left               (blocks, half, half), the 3x3 convolutions' weights for the pixel to the left
+//   uniforms           (width, colors, pictures)
+//   samples            (pictures, colors, height, width): the rows above are read, this one written
+//   context            (blocks, pictures, width, half), from the row above; the left's is added
+//   maps               (blocks, pictures, width + 2, half), what the 3x3 convolutions see of this
+//                      row, with a column of zeros on either side
+//   others             what belongs to one pixel: (pictures, ...)
+
+// Where colour k's maps begin
+__device__ int first(int maps, int colors, int k)
+{
+    return maps / colors * k + min(maps % colors, k);
+}
+
+__device__ float relu(float x)
+{
+    return x < 0 ? 0 : x;  // NaN stays NaN
+}
+
+// The sum of w[i] * x[i], by the threads of a warp together; each of them gets it
+__device__ float dot(const float* w, const float* x, int n)
+{
+    float sum = 0;
+    for (int i = threadIdx.x % 32; i < n; i += 32)
+        sum += w[i] * x[i];
+    for (int other = 16; other > 0; other /= 2)
+        sum += __shfl_xor_sync(0xffffffff, sum, other);
+    return sum;
+}
+
+// The maps from `begin` to `end` of W x + b, as far as x is seen: `use(map, value)`, map by map
+template <typename Use>
+__device__ void layer(const float* W, const float* b, int inputs, int begin, int end,
+                      const float* x, int seen, Use use)
+{
+    for (int map = begin + threadIdx.x / 32; map < end; map += blockDim.x / 32) {
+        float value = b[map] + dot(W + map * inputs, x, seen);
+        if (threadIdx.x % 32 == 0)
+            use(map, value);
+    }
+    __syncthreads();
+}
+
+// `probabilities` and `draw` in Python, by one thread: the level, or `levels` where there is NaN
+__device__ int draw(float* p, int outputs, double uniform)
+{
+    int levels = max(outputs, 2);
+    if (outputs == 1) {
+        p[1] = tanhf(p[0] * 0.5f) * 0.5f + 0.5f;
+        p[0] = 1 - p[1];
+    } else {
+        float largest = p[0], sum = 0;
+        for (int level = 1; level < levels; ++level)
+            largest = fmaxf(largest, p[level]);
+        for (int level = 0; level < levels; ++level)
+            sum += p[level] = expf(p[level] - largest);
+        for (int level = 0; level < levels; ++level)
+            p[level] /= sum;
+    }
+    double total = 0, cumulative = 0;
+    for (int level = 0; level < levels; ++level)
+        total += p[level];
+    for (int level = 0; level < levels; ++level)
+        if ((cumulative += p[level]) / total > uniform)
+            return level;
+    return levels;
+}
+
+extern "C" __global__ void __launch_bounds__(1024) draw_row(
+    int row, int is_given, int height, int width,
+    int colors, int blocks, int hidden, int half, int out_hidden, int outputs,
+    const float* conv1_W, const float* conv1_b, const float* conv2_W, const float* conv2_b,
+    const float* conv4_W, const float* conv4_b, const float* left,
+    const float* blocks1_W, const float* blocks1_b, const float* blocks2_W, const float* blocks2_b,
+    const float* blocks3_W, const float* blocks3_b,
+    const double* uniforms, float* samples, float* context, float* maps,
+    float* patch, float* h, float* before1, float* before3, float* before4, float* logits)
+{
+    int picture = blockIdx.x, pictures = gridDim.x, thread = threadIdx.x, threads = blockDim.x;
+    int seen_around = 24 * colors;            // 3 rows of 7, and 3 to the left
+    samples += (long long)picture * colors * height * width;
+    patch += (long long)picture * (seen_around + colors - 1);
+    h += (long long)picture * hidden;
+    before1 += (long long)picture * (blocks + 1) * hidden;
+    before3 += (long long)picture * blocks * half;
+    before4 += (long long)picture * out_hidden;
+    logits += (long long)picture * max(outputs, 2);
+
+    for (int j = 0; j < width; ++j) {
+        for (int i = thread; i < seen_around; i += threads) {
+            int above = i < 21 * colors, left_i = i - 21 * colors;
+            int color = above ? i / 21 : left_i / 3;
+            int y = above ? row - 3 + i % 21 / 7 : row;
+            int x = j - 3 + (above ? i % 7 : left_i % 3);
+            patch[i] = y >= 0 && x >= 0 && x < width
+                ? samples[(color * height + y) * width + x] : 0;
+        }
+        for (int i = thread / 32; i < blocks * half; i += threads / 32) {
+            long long place = (long long)(i / half) * pictures + picture;
+            float sum = dot(left + (long long)i * half, maps + (place * (width + 2) + j) * half, half);
+            if (thread % 32 == 0)
+                context[(place * width + j) * half + i % half] += sum;
+        }
+        __syncthreads();
+
+        for (int k = 0; k < colors; ++k) {
+            int hidden_begin = first(hidden, colors, k), hidden_end = first(hidden, colors, k + 1);
+            int half_begin = first(half, colors, k), half_end = first(half, colors, k + 1);
+            int out_begin = first(out_hidden, colors, k), out_end = first(out_hidden, colors, k + 1);
+
+            layer(conv1_W, conv1_b, seen_around + colors - 1, hidden_begin, hidden_end,
+                  patch, seen_around + k, [&](int map, float value) {
+                      h[map] = value;
+                      before1[map] = relu(value);
+                  });
+            for (int block = 0; block < blocks; ++block) {
+                long long place = (long long)block * pictures + picture;
+                float* one = before1 + block * hidden;
+                float* two = maps + (place * (width + 2) + 1 + j) * half;
+                float* three = before3 + block * half;
+                const float* around = context + (place * width + j) * half;
+                layer(blocks1_W + block * half * hidden, blocks1_b + block * half, hidden,
+                      half_begin, half_end, one, hidden_end, [&](int map, float value) {
+                          two[map] = relu(value);
+                      });
+                layer(blocks2_W + block * half * half, blocks2_b + block * half, half,
+                      half_begin, half_end, two, half_end, [&](int map, float value) {
+                          three[map] = relu(value + around[map]);
+                      });
+                layer(blocks3_W + block * hidden * half, blocks3_b + block * hidden, half,
+                      hidden_begin, hidden_end, three, half_end, [&](int map, float value) {
+                          h[map] += value;
+                          one[hidden + map] = relu(h[map]);  // the next block's
+                      });
+            }
+            layer(conv2_W, conv2_b, hidden, out_begin, out_end,
+                  before1 + blocks * hidden, hidden_end, [&](int map, float value) {
+                      before4[map] = relu(value);
+                  });
+            layer(conv4_W, conv4_b, out_hidden, k * outputs, (k + 1) * outputs,
+                  before4, out_end, [&](int map, float value) {
+                      logits[map - k * outputs] = value;
+                  });
+            if (thread == 0) {
+                float* value = samples + (k * height + row) * width + j;
+                if (!is_given)
+                    *value = draw(logits, outputs, uniforms[(j * colors + k) * pictures + picture])
+                        / (double)(max(outputs, 2) - 1);
+                if (k < colors - 1)
+                    patch[seen_around + k] = *value;
+            }
+            __syncthreads();
+        }
+    }
+}
