@@ -66,7 +66,7 @@ def test_any_mask_will_do(case, device):
 def test_a_mask_of_nothing_leaves_the_bias():
     x, W, b, mask, pad = make((4, 3, (3, 3), 'B', 3, 1), 'f')
     y = masked_convolution_2d(x, W, b, np.zeros_like(mask), pad).array
-    assert (y == b[:, None, None]).all()
+    assert (y == b[:, None, None]).all() and y.shape == (3, 4, 6, 5)
 
 
 @pytest.mark.parametrize('case', CASES[:4])
@@ -87,25 +87,58 @@ def test_gradients_by_finite_differences(case, device):
     gradient_check.check_double_backward(function, arrays, gy, ggs, atol=1e-7, rtol=1e-7, dtype='d')
 
 
-@pytest.mark.parametrize('case, live', [
-    # 24 of 49 taps of three maps; G and B see, of the pixel itself, R, and R and G
-    ((6, 3, (7, 7), 'A', 3, 3), [24 * 3, 24 * 3 + 1, 24 * 3 + 2]),
-    # 4 of 9 taps, and of the pixel itself a third, two thirds, all
-    ((6, 9, (3, 3), 'B', 3, 1), [4 * 9 + 3, 4 * 9 + 6, 4 * 9 + 9]),
-    ((6, 9, (1, 1), 'B', 3, 0), [3, 6, 9])])
-def test_only_what_counts_is_gathered_and_multiplied(case, live):
-    plan = functions._Plan(make(case, 'f')[3])
-    assert [k - 1 for _, k in plan.groups] == live and plan.size - 1 == live[-1]
-    assert [maps for maps, _ in plan.groups] == [slice(c, c + 4, 3) for c in range(3)]
+@pytest.mark.parametrize('case, taps', [
+    ((6, 3, (7, 7), 'A', 3, 3), 24 + 1), ((6, 9, (3, 3), 'B', 3, 1), 4 + 1),
+    ((6, 9, (1, 1), 'B', 3, 0), 1), ((6, 1, (7, 7), 'A', 1, 3), 24)])
+def test_only_the_taps_that_count_are_gathered(case, taps):
+    mask = make(case, 'f')[3]
+    assert len(functions._taps(mask)) == taps
 
 
-def test_plans_are_kept_as_long_as_their_masks():
+def test_taps_are_kept_as_long_as_their_masks():
     x, W, b, mask, pad = make(CASES[0], 'f')
     masked_convolution_2d(x, W, b, mask, pad)
     key = id(mask)
-    assert key in functions._plans
+    assert key in functions._known_taps
     del mask
-    assert key not in functions._plans
+    assert key not in functions._known_taps
+
+
+@pytest.mark.parametrize('case', CASES[:3])
+@pytest.mark.parametrize('x_needs_a_gradient', [True, False])
+def test_a_relu_before_it(case, device, x_needs_a_gradient):
+    x, W, b, mask, pad = [device.send(array) if i < 4 else array
+                          for i, array in enumerate(make(case, 'd'))]
+    x = chainer.Variable(x, requires_grad=x_needs_a_gradient)
+    inputs = [variable for variable in (x, chainer.Variable(W), chainer.Variable(b))
+              if variable.requires_grad]
+    W, b = inputs[-2:]
+    before = x.array.copy()
+    y = masked_convolution_2d(x, W, b, mask, pad, relu=True)
+    expected = F.convolution_2d(F.relu(x), W * mask, b, pad=pad)
+    gy = chainer.Variable(device.send(np.random.RandomState(1).normal(size=y.shape)))
+    for ours, chainers in [(y, expected)] + list(zip(
+            chainer.grad([y], inputs, [gy]), chainer.grad([expected], inputs, [gy]))):
+        np.testing.assert_allclose(cuda.to_cpu(ours.array), cuda.to_cpu(chainers.array),
+                                   rtol=0, atol=1e-13)
+    assert (x.array == before).all()
+
+
+@pytest.mark.parametrize('batch', [1, 2, 17, 40])
+def test_any_number_of_parts_and_cores(monkeypatch, batch):
+    """More pictures than parts, several in a step: the same to the bit, however many cores"""
+    x, W, b, mask, pad = make((13, 14, (3, 3), 'B', 3, 1), 'f')
+    x = np.random.RandomState(3).normal(size=(batch, 14, 6, 5)).astype('f')
+    monkeypatch.setattr(functions, 'CACHE', 14 * 5 * 30 * 2)
+    results = []
+    for workers in (1, 2, 3):
+        monkeypatch.setattr(functions.parallel, 'WORKERS', workers)
+        inputs = [chainer.Variable(array) for array in (x, W, b)]
+        y = masked_convolution_2d(*inputs, mask, pad)
+        results.append([y] + chainer.grad([y], inputs, [chainer.Variable(np.ones_like(y.array))]))
+    for other in results[1:]:
+        assert all((a.array == b.array).all() for a, b in zip(results[0], other))
+    check_equals_chainers(chainer.get_device('@numpy'), x, W, b, mask, pad, 2e-6)
 
 
 @pytest.mark.parametrize('change', [

@@ -4,6 +4,9 @@ import contextlib
 import sys
 
 import chainer
+import numpy as np
+
+from wavenet import parallel
 
 # What a user's mistake or an exhausted machine raises, here and in the libraries
 ERRORS = (OSError, ValueError, MemoryError, OverflowError)
@@ -104,6 +107,8 @@ def use_device(args):
             reason = _why_no_gpu() or reason
         raise ValueError('cannot use the device {!r} ({}): give --gpu -1 for the CPU'.format(
             specifier, reason)) from error
+    if device.xp is np:
+        parallel.keep_freed_memory()
     return device
 
 

@@ -10,7 +10,7 @@ import sys
 import types
 import warnings
 
-for _name in ('numpy', 'chainer', 'matplotlib', 'tqdm'):
+for _name in ('numpy', 'chainer', 'matplotlib', 'tqdm', 'threadpoolctl'):
     if importlib.util.find_spec(_name) is None:
         sys.stderr.write('{} is not installed in this Python: `make demo` installs all there is to, '
                          'and `. .venv/bin/activate` uses it\n'.format(_name))

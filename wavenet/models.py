@@ -69,9 +69,10 @@ class MaskedConvolution2D(L.Convolution2D):
                          initialW=initialW, initial_bias=initial_bias)
         self.mask = make_mask(self.W.shape, mask, colors, self.W.dtype)
 
-    def forward(self, x):
-        """(B, in_channels, H, W) → (B, out_channels, H', W'): convolution with W * mask"""
-        return masked_convolution_2d(x, self.W, self.b, self.mask, self.pad)
+    def forward(self, x, relu=False):
+        """(B, in_channels, H, W) → (B, out_channels, H', W'): convolution with W * mask, of x or,
+        with `relu`, of its ReLU"""
+        return masked_convolution_2d(x, self.W, self.b, self.mask, self.pad, relu)
 
     def device_resident_accept(self, visitor):
         # The mask goes where the parameters go. It is no persistent value, which would be saved:
@@ -97,9 +98,9 @@ class ResidualBlock(chainer.Chain):
             self.conv3 = MaskedConvolution2D(half, in_channels, 1, colors=colors)
 
     def forward(self, x):
-        h = self.conv1(F.relu(x))
-        h = self.conv2(F.relu(h))
-        h = self.conv3(F.relu(h))
+        h = self.conv1(x, relu=True)
+        h = self.conv2(h, relu=True)
+        h = self.conv3(h, relu=True)
         return x + h
 
 
@@ -155,8 +156,8 @@ class PixelCNN(chainer.Chain):
         """Pictures in [0, 1], float32 (B, C, H, W) → logits (B, out_dims, C, H, W)."""
         h = self.conv1(x)                # (B, hidden_dims, H, W)
         h = self.blocks(h)
-        h = self.conv2(F.relu(h))        # (B, out_hidden_dims, H, W)
-        h = self.conv4(F.relu(h))        # (B, out_dims * C, H, W)
+        h = self.conv2(h, relu=True)     # (B, out_hidden_dims, H, W)
+        h = self.conv4(h, relu=True)     # (B, out_dims * C, H, W)
         batch_size, _, height, width = h.shape
         return F.reshape(h, (batch_size, self.out_dims, self.in_channels, height, width))
 

@@ -27,8 +27,8 @@ SIZES = ((128, 5), (256, 15))  # (feature maps, blocks)
 LEVELS = 8
 
 
-def chainers_convolution(x, W, b, mask, pad):
-    return F.convolution_2d(x, W * mask, b, pad=pad)
+def chainers_convolution(x, W, b, mask, pad, relu):
+    return F.convolution_2d(F.relu(x) if relu else x, W * mask, b, pad=pad)
 
 
 def chainer_step(device, hidden_dims, block_num, x, t, convolution):

@@ -1,0 +1,64 @@
+"""Work on the pictures of a batch, spread over the cores of a CPU.
+
+A BLAS spreads every product over the cores by itself, but nothing else is spread then, and its
+threads wait for each other after each product, busily: where other work takes one of the cores, all
+wait for that one. Here each core takes pictures from the batch, does all that is to be done with
+them while they are in its cache, and takes the next.
+"""
+import contextlib
+import ctypes
+from concurrent.futures import ThreadPoolExecutor
+
+from threadpoolctl import ThreadpoolController
+
+_libraries = [library for library in ThreadpoolController().lib_controllers
+              if library.user_api == 'blas']
+# As many as NumPy's BLAS would use, which is what OPENBLAS_NUM_THREADS and the like are for
+WORKERS = max([library.num_threads for library in _libraries], default=1)
+_pool = ThreadPoolExecutor(max(1, WORKERS - 1), thread_name_prefix='wavenet')
+
+
+def share(work, parts):
+    """Calls `work(parts)` on all cores at once; the calls take the parts from one iterator.
+
+    Args:
+        work: a function of an iterator over parts, which it goes through to the end.
+        parts: a sequence.
+
+    Raises: what a call of work raises.
+    """
+    queue = iter(parts)
+    if WORKERS == 1 or len(parts) == 1:
+        return work(queue)
+    with _one_thread_a_product():
+        others = [_pool.submit(work, queue) for _ in range(min(WORKERS, len(parts)) - 1)]
+        try:
+            work(queue)
+        finally:
+            for other in others:
+                other.result()
+
+
+@contextlib.contextmanager
+def _one_thread_a_product():
+    before = [library.num_threads for library in _libraries]
+    for library in _libraries:
+        library.set_num_threads(1)
+    try:
+        yield
+    finally:
+        for library, threads in zip(_libraries, before):
+            library.set_num_threads(threads)
+
+
+def keep_freed_memory():
+    """Asks the C library to keep the memory of large arrays that are freed, for the next ones.
+
+    By default glibc gives it back, and a training step gets hundreds of megabytes anew, page by page,
+    each zeroed by the system. Where there is no glibc, nothing happens.
+    """
+    M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3        # malloc.h
+    mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
+    if mallopt is not None:
+        for parameter in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
+            mallopt(parameter, 2 ** 31 - 1)
