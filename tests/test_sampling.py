@@ -96,6 +96,27 @@ def test_any_batch(random_model, device, batch):
     check_methods_agree(model, (batch, 3, 5, 6))
 
 
+def test_all_cores_draw_the_same_pictures(random_model, monkeypatch):
+    steps = []
+    monkeypatch.setattr(sampling, 'LEAST_OF_A_CORE', 2)
+    expected = generated(random_model(), (7, 3, 4, 5), method='naive')
+    for workers in (1, 2, 3):
+        monkeypatch.setattr(sampling.parallel, 'WORKERS', workers)
+        samples = generated(random_model(), (7, 3, 4, 5), progress=steps.append)
+        assert (samples == expected).all()
+    assert sum(steps) == 3 * 20
+
+
+def test_all_cores_stop_when_one_does(random_model, monkeypatch):
+    monkeypatch.setattr(sampling, 'LEAST_OF_A_CORE', 2)
+    monkeypatch.setattr(sampling.parallel, 'WORKERS', 2)
+
+    def stop(pixels):
+        raise KeyboardInterrupt
+    with pytest.raises((KeyboardInterrupt, InterruptedError)):
+        generate(random_model(), (4, 3, 2000, 5), 0, progress=stop)  # half a minute's work
+
+
 def test_a_model_freshly_loaded(tmp_path, random_model):
     path = str(tmp_path / 'model.npz')
     serialization.save_model(path, random_model())

@@ -7,7 +7,7 @@ them while they are in its cache, and takes the next.
 """
 import contextlib
 import ctypes
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from threadpoolctl import ThreadpoolController
 
@@ -35,8 +35,9 @@ def share(work, parts):
         try:
             work(queue)
         finally:
-            for other in others:
-                other.result()
+            wait(others)
+        for other in others:
+            other.result()
 
 
 @contextlib.contextmanager

@@ -6,13 +6,18 @@ the pixels to the left are final, and within a pixel the maps of a colour depend
 colour and the ones before it only. So `method='cached'` computes each map of each pixel once, when
 its turn comes: in total the arithmetic of one run of the model.
 """
+import threading
+
 import chainer
 import numpy as np
 from chainer import backend
 
+from wavenet import parallel
 from wavenet.cached import Cache
 from wavenet.cached_gpu import draw_rows
 from wavenet.utils import draw, quantize
+
+LEAST_OF_A_CORE = 32     # pictures: for fewer, the products of one core are too small
 
 
 def generate(model, shape, seed=None, method='cached', given=None, part=None, progress=None):
@@ -113,7 +118,28 @@ def _naive(model, samples, first_row, uniforms, progress):
 
 
 def _cached(model, samples, first_row, uniforms, progress):
-    """The same, with each feature map of each pixel computed once."""
+    """The same, with each feature map of each pixel computed once: large batches on all cores"""
+    size = max(LEAST_OF_A_CORE, -(-len(samples) // parallel.WORKERS))
+    failed = threading.Event()                   # on one core, by Ctrl-C for example: all stop
+
+    def work(parts):
+        for part in parts:
+            def report(pixels):
+                if failed.is_set():
+                    raise InterruptedError('stopped, since another core did')
+                if part.start == 0:
+                    progress(pixels)
+            try:
+                _cached_part(model, samples[part], first_row, uniforms[..., part], report)
+            except BaseException:
+                failed.set()
+                raise
+
+    parallel.share(work, [slice(start, start + size) for start in range(0, len(samples), size)])
+
+
+def _cached_part(model, samples, first_row, uniforms, progress):
+    """Some pictures of the batch, by one thread"""
     batch, channels, height, width = samples.shape
     levels = max(model.out_dims, 2)
     cache = Cache(model, batch, width)
