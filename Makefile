@@ -7,7 +7,7 @@
 PYTHON ?= python3
 GPU ?= auto
 RUN := .venv/bin/python
-# Products of models as small as these gain nothing from threads, and lose much where cores are busy
+# Models as small as these gain nothing from a second thread
 export OPENBLAS_NUM_THREADS ?= 1
 READY := .venv/ready-$(subst /,-,$(PYTHON))-$(GPU)
 

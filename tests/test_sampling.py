@@ -98,7 +98,7 @@ def test_any_batch(random_model, device, batch):
 
 def test_all_cores_draw_the_same_pictures(random_model, monkeypatch):
     steps = []
-    monkeypatch.setattr(sampling, 'LEAST_OF_A_CORE', 2)
+    monkeypatch.setattr(sampling, 'PICTURES_OF_A_CORE', 2)
     expected = generated(random_model(), (7, 3, 4, 5), method='naive')
     for workers in (1, 2, 3):
         monkeypatch.setattr(sampling.parallel, 'WORKERS', workers)
@@ -108,13 +108,17 @@ def test_all_cores_draw_the_same_pictures(random_model, monkeypatch):
 
 
 def test_all_cores_stop_when_one_does(random_model, monkeypatch):
-    monkeypatch.setattr(sampling, 'LEAST_OF_A_CORE', 2)
+    monkeypatch.setattr(sampling, 'PICTURES_OF_A_CORE', 2)
     monkeypatch.setattr(sampling.parallel, 'WORKERS', 2)
+    rows = []
+    start_row = Cache.start_row
+    monkeypatch.setattr(Cache, 'start_row', lambda cache: [rows.append(1), start_row(cache)])
 
     def stop(pixels):
         raise KeyboardInterrupt
-    with pytest.raises((KeyboardInterrupt, InterruptedError)):
-        generate(random_model(), (4, 3, 2000, 5), 0, progress=stop)  # half a minute's work
+    with pytest.raises(KeyboardInterrupt):
+        generate(random_model(), (4, 3, 2000, 5), 0, progress=stop)
+    assert len(rows) < 1000                                  # of 2 × 2000
 
 
 def test_a_model_freshly_loaded(tmp_path, random_model):
@@ -172,7 +176,8 @@ def test_seeds(random_model, method):
 
 
 @pytest.mark.parametrize('method', METHODS)
-@pytest.mark.parametrize('part', [slice(0, 2), slice(2, 7), slice(1, None, 3), slice(-1, None)])
+@pytest.mark.parametrize('part', [slice(0, 2), slice(2, 7), slice(1, None, 3), slice(-1, None),
+                                  slice(3, 3)])
 def test_a_part_is_that_of_the_whole(random_model, device, method, part):
     model = random_model()
     model.to_device(device)

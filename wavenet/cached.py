@@ -65,15 +65,21 @@ class Cache:
         before1, before3 = below_ones(n, hidden.count), below_ones(n, size)
         before_conv2, before_conv4 = below_ones(hidden.count), below_ones(out_hidden.count)
         logits = zeros(out.count)
-        conv1 = _first_products(model.conv1, hidden, self.patch, h)
-        conv2 = _products(model.conv2, hidden, out_hidden, before_conv2, before_conv4[1:])
-        conv4 = _products(model.conv4, out_hidden, out, before_conv4, logits)
+
+        def products(link, inputs, outputs, x, result):
+            ends = [1 + inputs.until(k) for k in range(colors)]
+            return _products(pixel_weights(link, inputs, outputs), outputs, ends, x, result)
+
+        conv1 = _products(patch_weights(model.conv1, hidden), hidden,
+                          [1 + 24 * colors + k for k in range(colors)], self.patch, h)
+        conv2 = products(model.conv2, hidden, out_hidden, before_conv2, before_conv4[1:])
+        conv4 = products(model.conv4, out_hidden, out, before_conv4, logits)
         chains = [list(zip(
             (one[1:][hidden.of(k)] for k in range(colors)),
-            _products(block.conv1, hidden, half, one, two[1:]),
-            _products(block.conv2, half, half, two, three[1:]),
+            products(block.conv1, hidden, half, one, two[1:]),
+            products(block.conv2, half, half, two, three[1:]),
             (context[half.of(k)] for k in range(colors)),
-            _products(block.conv3, half, hidden, three, residual)))
+            products(block.conv3, half, hidden, three, residual)))
             for block, one, two, three, context in zip(
                 blocks, before1, pixel, before3, self.from_both)]
         self.steps = [
@@ -150,27 +156,33 @@ class Maps:
 
 def sorted_weights(link, inputs, outputs):
     """The masked weights of a convolution, (O, I, kh, kw), with its maps sorted by colour"""
-    W = (link.W.array * link.mask)[outputs.order]
-    return W if inputs is None else W[:, inputs.order]
+    return (link.W.array * link.mask)[outputs.order][:, inputs.order]
 
 
-def _products(link, inputs, outputs, x, result):
-    """What each colour gets of the pixel itself: a list of weights, what they multiply, the result
-
-    x is (1 + maps, B), below a row of ones; a colour's product takes the maps of colours up to it.
-    """
+def pixel_weights(link, inputs, outputs):
+    """Those of the pixel itself, (O, I), and the biases (O,)"""
     _, _, kh, kw = link.W.shape
     W = sorted_weights(link, inputs, outputs)[:, :, kh // 2, kw // 2]
-    W = np.concatenate([link.b.array[outputs.order][:, None], W], axis=1)    # (O, 1 + I)
-    return [(np.ascontiguousarray(W[outputs.of(k), :1 + inputs.until(k)]),
-             x[:1 + inputs.until(k)], result[outputs.of(k)]) for k in range(inputs.colors)]
+    return W, link.b.array[outputs.order]
 
 
-def _first_products(conv1, outputs, patch, result):
-    """The same of conv1, which sees pixels above and to the left, and the colours before"""
-    W = sorted_weights(conv1, None, outputs)                                # (O, colors, 7, 7)
-    parts = [conv1.b.array[outputs.order], W[:, :, :3], W[:, :, 3, :3], W[:, :-1, 3, 3]]
-    W = np.concatenate([part.reshape(len(W), math.prod(part.shape[1:])) for part in parts], axis=1)
-    ends = [1 + 24 * outputs.colors + k for k in range(outputs.colors)]
-    return [(np.ascontiguousarray(W[outputs.of(k), :end]), patch[:end], result[outputs.of(k)])
+def patch_weights(conv1, outputs):
+    """Those of conv1, which sees pixels above and to the left, and of the pixel the colours before:
+    (O, 24 · colors + colors - 1), and the biases (O,)"""
+    xp = conv1.xp
+    W = (conv1.W.array * conv1.mask)[outputs.order]                          # (O, colors, 7, 7)
+    seen = [W[:, :, :3], W[:, :, 3, :3], W[:, :-1, 3, 3]]
+    W = xp.concatenate([part.reshape(len(W), math.prod(part.shape[1:])) for part in seen], axis=1)
+    return W, conv1.b.array[outputs.order]
+
+
+def _products(weights, outputs, ends, x, result):
+    """What each colour gets of the pixel itself: a list of weights, what they multiply, the result
+
+    weights: W (O, I) and biases (O,). x: (1 + I, B), below a row of ones, of which colour k sees the
+    first ends[k].
+    """
+    W, b = weights
+    W = np.concatenate([b[:, None], W], axis=1)                              # (O, 1 + I)
+    return [(np.ascontiguousarray(W[outputs.of(k), :end]), x[:end], result[outputs.of(k)])
             for k, end in enumerate(ends)]

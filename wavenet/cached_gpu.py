@@ -10,7 +10,7 @@ import os
 import numpy as np
 from chainer.backends import cuda
 
-from wavenet.cached import Maps, sorted_weights
+from wavenet.cached import Maps, patch_weights, pixel_weights, sorted_weights
 
 THREADS = 1024                                   # of a block, 32 for each map that is computed
 
@@ -28,14 +28,9 @@ def draw_rows(model, samples, first_row, uniforms, progress):
         len(model.conv1.W), len(model.conv1.W) // 2, len(model.conv2.W), len(model.conv4.W))]
     size = half.count
 
-    def bias(link, outputs):
-        return link.b.array[outputs.order]
-
     def of_the_pixel(link, inputs, outputs):
         """A layer's weights and biases, as the kernel takes them"""
-        _, _, kh, kw = link.W.shape
-        W = sorted_weights(link, inputs, outputs)[:, :, kh // 2, kw // 2]
-        return [xp.ascontiguousarray(W), bias(link, outputs)]
+        return [xp.ascontiguousarray(array) for array in pixel_weights(link, inputs, outputs)]
 
     def of_the_blocks(name, inputs, outputs):
         layers = [of_the_pixel(block[name], inputs, outputs) for block in blocks]
@@ -43,9 +38,6 @@ def draw_rows(model, samples, first_row, uniforms, progress):
         return [_stack(arrays, shape, xp) for arrays, shape in zip(
             zip(*layers) if layers else ((), ()), shapes)]
 
-    W = sorted_weights(model.conv1, None, hidden)                        # (hidden, colors, 7, 7)
-    conv1 = [xp.concatenate([part.reshape(hidden.count, part[0].size) for part in (
-        W[:, :, :3], W[:, :, 3, :3], W[:, :-1, 3, 3])], axis=1), bias(model.conv1, hidden)]
     around = [sorted_weights(block.conv2, half, half) for block in blocks]   # (size, size, 3, 3)
     left = _stack([W[:, :, 1, 0] for W in around], (n, size, size), xp)
     weights_above = _stack([W[:, :, 0].transpose(2, 1, 0).reshape(3 * size, size) for W in around],
@@ -61,7 +53,7 @@ def draw_rows(model, samples, first_row, uniforms, progress):
     sizes = [np.int32(number) for number in (
         height, width, colors, n, hidden.count, size, out_hidden.count, model.out_dims)]
     weights = sum([
-        conv1, of_the_pixel(model.conv2, hidden, out_hidden),
+        list(patch_weights(model.conv1, hidden)), of_the_pixel(model.conv2, hidden, out_hidden),
         of_the_pixel(model.conv4, out_hidden, out), [left], of_the_blocks('conv1', hidden, half),
         of_the_blocks('conv2', half, half), of_the_blocks('conv3', half, hidden)], [])
     of_one_pixel = [zeros(batch, count) for count in (

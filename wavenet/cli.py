@@ -89,7 +89,7 @@ def add_device_options(parser):
 
 
 def use_device(args):
-    """Makes the device that the options name the current one.
+    """Makes the device that the options name the current one; on a CPU, keeps memory for large arrays.
 
     Returns: the Chainer device.
 

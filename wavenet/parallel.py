@@ -18,26 +18,61 @@ WORKERS = max([library.num_threads for library in _libraries], default=1)
 _pool = ThreadPoolExecutor(max(1, WORKERS - 1), thread_name_prefix='wavenet')
 
 
+class Parts:
+    """An iterator over parts that several threads take from. It ends early where one has failed."""
+
+    def __init__(self, parts):
+        self._parts = iter(parts)
+        self.failed = False
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.failed:
+            raise StopIteration
+        return next(self._parts)
+
+    def check(self):
+        """Raises `Stopped` where another thread has failed: for work that takes its time."""
+        if self.failed:
+            raise Stopped
+
+
+class Stopped(Exception):
+    """Raised by `Parts.check`."""
+
+
 def share(work, parts):
-    """Calls `work(parts)` on all cores at once; the calls take the parts from one iterator.
+    """Calls `work(Parts(parts))` on all cores at once, all with the same `Parts`.
 
-    Args:
-        work: a function of an iterator over parts, which it goes through to the end.
-        parts: a sequence.
-
-    Raises: what a call of work raises.
+    Raises: what the first call of work that failed raises; Ctrl-C stops all.
     """
-    queue = iter(parts)
     if WORKERS == 1 or len(parts) == 1:
-        return work(queue)
-    with _one_thread_a_product():
-        others = [_pool.submit(work, queue) for _ in range(min(WORKERS, len(parts)) - 1)]
+        return work(Parts(parts))
+    shared = Parts(parts)
+    errors = []
+
+    def run():
         try:
-            work(queue)
-        finally:
+            work(shared)
+        except Stopped:
+            pass
+        except BaseException as error:
+            shared.failed = True
+            errors.append(error)
+
+    with _one_thread_a_product():
+        others = [_pool.submit(run) for _ in range(min(WORKERS, len(parts)) - 1)]
+        try:
+            run()
             wait(others)
-        for other in others:
-            other.result()
+        except BaseException:                                # Ctrl-C while it waits
+            shared.failed = True
+            wait(others)
+            raise
+    if errors:
+        raise errors[0]
 
 
 @contextlib.contextmanager

@@ -6,8 +6,6 @@ the pixels to the left are final, and within a pixel the maps of a colour depend
 colour and the ones before it only. So `method='cached'` computes each map of each pixel once, when
 its turn comes: in total the arithmetic of one run of the model.
 """
-import threading
-
 import chainer
 import numpy as np
 from chainer import backend
@@ -17,7 +15,7 @@ from wavenet.cached import Cache
 from wavenet.cached_gpu import draw_rows
 from wavenet.utils import draw, quantize
 
-LEAST_OF_A_CORE = 32     # pictures: for fewer, the products of one core are too small
+PICTURES_OF_A_CORE = 32  # at least: of fewer, the products are too small to be worth it
 
 
 def generate(model, shape, seed=None, method='cached', given=None, part=None, progress=None):
@@ -67,8 +65,9 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         first_row = _give(samples, given, shape, part, max(model.out_dims, 2))
         cached = _cached if xp is np else draw_rows
         fill = cached if method == 'cached' else _naive
-        fill(model, samples, first_row, xp.ascontiguousarray(xp.asarray(uniforms[..., part])),
-             progress or (lambda pixels: None))
+        if len(samples):
+            fill(model, samples, first_row, xp.ascontiguousarray(xp.asarray(uniforms[..., part])),
+                 progress or (lambda pixels: None))
     if (samples > 1).any():  # as `draw` gives for NaN
         raise ValueError('the model cannot draw: its logits are not finite')
     return samples
@@ -119,21 +118,16 @@ def _naive(model, samples, first_row, uniforms, progress):
 
 def _cached(model, samples, first_row, uniforms, progress):
     """The same, with each feature map of each pixel computed once: large batches on all cores"""
-    size = max(LEAST_OF_A_CORE, -(-len(samples) // parallel.WORKERS))
-    failed = threading.Event()                   # on one core, by Ctrl-C for example: all stop
+    cores = max(1, min(parallel.WORKERS, len(samples) // PICTURES_OF_A_CORE))
+    size = -(-len(samples) // cores)
 
     def work(parts):
         for part in parts:
             def report(pixels):
-                if failed.is_set():
-                    raise InterruptedError('stopped, since another core did')
+                parts.check()
                 if part.start == 0:
                     progress(pixels)
-            try:
-                _cached_part(model, samples[part], first_row, uniforms[..., part], report)
-            except BaseException:
-                failed.set()
-                raise
+            _cached_part(model, samples[part], first_row, uniforms[..., part], report)
 
     parallel.share(work, [slice(start, start + size) for start in range(0, len(samples), size)])
 
