@@ -24,6 +24,7 @@ def make_parser():
         help='sweeps over the training images (default: %(default)s)')
     add('--iteration', type=count, metavar='N', help='stop after N batches, instead of --epoch')
     cli.add_device_options(parser)
+    cli.add_tf32_option(parser)
     add('--resume', '-r', default='', metavar='FILE',
         help='go on from a snapshot, out/snapshot_iter_N; the other options must be those it was '
              'made with')

@@ -5,8 +5,8 @@ import pytest
 from chainer.backends import cuda
 from chainer.utils import type_check
 
-from wavenet import functions
-from wavenet.functions import masked_convolution_2d
+from wavenet import functions, products
+from wavenet.functions import masked_chain_2d, masked_convolution_2d
 from wavenet.models import make_mask
 
 # (out, in, kernel, mask, colours, pad): the model's own, and others
@@ -87,23 +87,6 @@ def test_gradients_by_finite_differences(case, device):
     gradient_check.check_double_backward(function, arrays, gy, ggs, atol=1e-7, rtol=1e-7, dtype='d')
 
 
-@pytest.mark.parametrize('case, taps', [
-    ((6, 3, (7, 7), 'A', 3, 3), 24 + 1), ((6, 9, (3, 3), 'B', 3, 1), 4 + 1),
-    ((6, 9, (1, 1), 'B', 3, 0), 1), ((6, 1, (7, 7), 'A', 1, 3), 24)])
-def test_only_the_taps_that_count_are_gathered(case, taps):
-    mask = make(case, 'f')[3]
-    assert len(functions._taps(mask)) == taps
-
-
-def test_taps_are_kept_as_long_as_their_masks():
-    x, W, b, mask, pad = make(CASES[0], 'f')
-    masked_convolution_2d(x, W, b, mask, pad)
-    key = id(mask)
-    assert key in functions._known_taps
-    del mask
-    assert key not in functions._known_taps
-
-
 @pytest.mark.parametrize('case', CASES[:3])
 @pytest.mark.parametrize('x_needs_a_gradient', [True, False])
 def test_a_relu_before_it(case, device, x_needs_a_gradient):
@@ -125,11 +108,12 @@ def test_a_relu_before_it(case, device, x_needs_a_gradient):
 
 
 @pytest.mark.parametrize('batch', [1, 2, 17, 40])
-def test_any_number_of_parts_and_cores(monkeypatch, batch):
-    """More pictures than parts, several in a step: the same to the bit, however many cores"""
+@pytest.mark.parametrize('pictures', [1, 2, 100])
+def test_any_number_of_parts_and_cores(monkeypatch, batch, pictures):
+    """Few or many pictures at a time, more than parts: the same to the bit, however many cores"""
     x, W, b, mask, pad = make((13, 14, (3, 3), 'B', 3, 1), 'f')
     x = np.random.RandomState(3).normal(size=(batch, 14, 6, 5)).astype('f')
-    monkeypatch.setattr(functions, 'CACHE', 14 * 5 * 30 * 2)
+    monkeypatch.setattr(functions, 'CACHE', (1 + 14 * 5) * 30 * pictures)
     results = []
     for workers in (1, 2, 3):
         monkeypatch.setattr(functions.parallel, 'WORKERS', workers)
@@ -150,3 +134,86 @@ def test_what_does_not_fit_is_refused(change):
     x, W, b, mask, pad = make((7, 4, (7, 7), 'A', 3, 2), 'f')
     with pytest.raises(type_check.InvalidType):
         masked_convolution_2d(*change(x, W, b), mask, pad)
+
+
+def make_chain(dtype, colors=3, maps=(7, 5, 4, 7)):
+    """A block's three layers, of maps that three does not divide, and an input"""
+    random = np.random.RandomState(4)
+    layers = []
+    for n, ksize in enumerate((1, 3, 1)):
+        W = random.normal(size=(maps[n + 1], maps[n], ksize, ksize)).astype(dtype)
+        layers.append([W, random.normal(size=len(W)).astype(dtype),
+                       make_mask(W.shape, 'B', colors, dtype), ksize // 2])
+    return random.normal(size=(5, maps[0], 6, 4)).astype(dtype), layers
+
+
+def chainers_chain(x, layers, relu, shortcut):
+    y = x
+    for n, (W, b, mask, pad) in enumerate(layers):
+        y = F.convolution_2d(F.relu(y) if n or relu else y, W * mask, b, pad=pad)
+    return x + y if shortcut else y
+
+
+@pytest.mark.parametrize('relu', [True, False])
+@pytest.mark.parametrize('shortcut', [True, False])
+@pytest.mark.parametrize('colors, maps', [
+    (3, (7, 5, 4, 7)), (1, (7, 5, 4, 7)), (2, (4, 4, 4, 4)), (3, (2, 1, 1, 2)), (4, (9, 8, 5, 9))])
+@pytest.mark.parametrize('x_needs_a_gradient', [True, False])
+def test_a_chain_equals_chainers_convolutions(
+        relu, shortcut, colors, maps, x_needs_a_gradient, device):
+    x, layers = make_chain('d', colors, maps)
+    x = chainer.Variable(device.send(x), requires_grad=x_needs_a_gradient)
+    layers = [[chainer.Variable(device.send(W)), chainer.Variable(device.send(b)),
+               device.send(mask), pad] for W, b, mask, pad in layers]
+    wanted = [x] * x_needs_a_gradient + [array for layer in layers for array in layer[:2]]
+    before = x.array.copy()
+    y = masked_chain_2d(x, layers, relu, shortcut)
+    expected = chainers_chain(x, layers, relu, shortcut)
+    gy = chainer.Variable(device.send(np.random.RandomState(5).normal(size=y.shape)))
+    for ours, chainers in [(y, expected)] + list(zip(
+            chainer.grad([y], wanted, [gy]), chainer.grad([expected], wanted, [gy]))):
+        np.testing.assert_allclose(cuda.to_cpu(ours.array), cuda.to_cpu(chainers.array),
+                                   rtol=0, atol=1e-12)
+    assert (x.array == before).all()
+
+
+def test_gradients_of_a_chain_by_finite_differences(device):
+    from chainer import gradient_check
+    x, layers = make_chain('d')
+    arrays = [x] + [array for W, b, _, _ in layers for array in (W, b)]
+    arrays = [device.send(array) for array in arrays]
+    random = np.random.RandomState(6)
+    gy = device.send(random.normal(size=x.shape))
+    ggs = [device.send(random.normal(size=array.shape)) for array in arrays]
+
+    def function(x, *parameters):
+        return masked_chain_2d(x, [
+            (W, b, device.send(mask), pad) for W, b, (_, _, mask, pad) in zip(
+                parameters[::2], parameters[1::2], layers)], shortcut=True)
+
+    gradient_check.check_backward(function, arrays, gy, atol=1e-6, rtol=1e-6, dtype='d')
+    gradient_check.check_double_backward(function, arrays, gy, ggs, atol=1e-6, rtol=1e-6, dtype='d')
+
+
+def test_a_chain_whose_shortcut_does_not_fit_is_refused():
+    x, layers = make_chain('f')
+    with pytest.raises(type_check.InvalidType):
+        masked_chain_2d(x, layers[:2], shortcut=True)
+
+
+def test_as_on_a_gpu_without_colours(monkeypatch):
+    """There one product makes all maps, of all pictures: the same code, tried here"""
+    x, layers = make_chain('d')
+    expected = masked_chain_2d(x, layers, shortcut=True).array
+    monkeypatch.setattr(products, '_colors', lambda masks: 1)
+    monkeypatch.setattr(functions, '_step', lambda x, layers, sizes: x.shape[1])
+    layers = [(W, b, mask.copy(), pad) for W, b, mask, pad in layers]
+    inputs = [chainer.Variable(x)] + [chainer.Variable(W) for W, _, _, _ in layers]
+    y = masked_chain_2d(x, layers, shortcut=True)
+    np.testing.assert_allclose(y.array, expected, rtol=0, atol=1e-13)
+    layers = [(W, b, mask, pad) for W, (_, b, mask, pad) in zip(inputs[1:], layers)]
+    y = masked_chain_2d(inputs[0], layers, shortcut=True)
+    chainers = chainers_chain(inputs[0], layers, True, True)
+    gy = chainer.Variable(np.random.RandomState(7).normal(size=y.shape))
+    for ours, theirs in zip(chainer.grad([y], inputs, [gy]), chainer.grad([chainers], inputs, [gy])):
+        np.testing.assert_allclose(ours.array, theirs.array, rtol=0, atol=1e-12)

@@ -177,8 +177,10 @@ def test_ctrl_c_ends_quietly(images, tmp_path):
     (['--loss', 'sigmoid', '--levels', 4], ['sigmoid', '--levels 2']),
     (['--channels', 2], ['--channels']), (['--data', 'nowhere', '--dataset', 'mnist'], ['nowhere']),
     (['--out', 'images.npz'], ['images.npz']), (['--out', ''], ['--out']),
-    (['--device', ''], ['--gpu -1']), (['--hidden_dim', 10 ** 8], ['memory']),
-    (['--out_hidden_dim', 10 ** 20], []), (['--data', '.'], ['--data']), (['--out', 'images.npz/out'], ['images.npz']),
+    (['--device', ''], ['--gpu -1']), (['--tf32'], ['--gpu']),
+    (['--hidden_dim', 10 ** 8], ['memory']),
+    (['--out_hidden_dim', 10 ** 20], []), (['--data', '.'], ['--data']),
+    (['--out', 'images.npz/out'], ['images.npz']),
     (['--resume', 'nowhere'], ['nowhere']), (['--resume', 'images.npz'], ['images.npz']),
     (['--nonsense'], ['--nonsense'])])
 def test_a_users_mistake(train, tmp_path, args, words):

@@ -1,6 +1,7 @@
 """What the commands share: one-line errors, and the choice of a device."""
 import argparse
 import contextlib
+import os
 import sys
 
 import chainer
@@ -88,6 +89,12 @@ def add_device_options(parser):
                        help="Chainer's name of a device, such as @numpy or @cupy:0, instead of --gpu")
 
 
+def add_tf32_option(parser):
+    parser.add_argument('--tf32', action='store_true',
+                        help='multiply in TensorFloat-32, which NVIDIA GPUs have from Ampere on: '
+                             'faster, and rounded to 10 bits instead of 23 (default: off)')
+
+
 def use_device(args):
     """Makes the device that the options name the current one; on a CPU, keeps memory for large arrays.
 
@@ -98,6 +105,9 @@ def use_device(args):
     specifier = args.device
     if specifier is None:
         specifier = '@cupy:{}'.format(args.gpu) if args.gpu >= 0 else '@numpy'
+    tf32 = getattr(args, 'tf32', False)
+    if tf32:
+        os.environ['CUPY_TF32'] = '1'  # CuPy reads it at the first product
     try:
         device = chainer.get_device(specifier)
         device.use()
@@ -107,6 +117,8 @@ def use_device(args):
             reason = _why_no_gpu() or reason
         raise ValueError('cannot use the device {!r} ({}): give --gpu -1 for the CPU'.format(
             specifier, reason)) from error
+    if tf32 and device.xp is np:
+        raise ValueError('--tf32 is for NVIDIA GPUs: give --gpu, or leave it out')
     if device.xp is np:
         parallel.keep_freed_memory()
     return device

@@ -1,31 +1,29 @@
 """The masked convolution as a Chainer function, for less work and in less memory.
 
 A mask leaves 24 of the 49 taps of the first layer's kernel in use, and the pixel itself, and 4 of 9
-of a block's, and the pixel itself. Only these are gathered, with the maps of a pixel side by side,
+of a block's, and the pixel itself, of which a map sees only its own colour and those before. Only
+this is gathered and multiplied: `wavenet/products.py`.
 
-    columns (pixels, taps · I)     above left | above | above right | left | the pixel itself
+Layers that follow each other, such as a block's, are one function, a chain. Each core takes some
+pictures from the batch and goes with them through all layers, while their maps are in its cache, and
+takes the next ones.
 
-so that a layer is one product of columns and weights (taps · I, O); a 1×1 layer has nothing to
-gather. Of the pixel itself a map sees the maps of its own colour and those before, and the weights
-for the others are zeros: three products that leave them out, one for each colour, take longer.
-
-Maps are side by side in the result, too: it is a view (B, O, H', W') of an array (B, H', W', O), and
-Chainer's functions keep that order of their inputs. A ReLU before the convolution is computed with
-it, on pictures that are in the cache, and needs no memory from forward to backward.
+Memory: a chain allocates its result and, for backward, the maps between its layers, after their
+ReLU; backward, the gradient of its input. All of them are (maps, B, H, W) in memory, seen by Chainer,
+whose functions keep that order, as (B, maps, H, W). All else is as large as a few pictures' columns,
+a few megabytes on each core.
 """
-import weakref
-
 import chainer
 import chainer.functions as F
 import numpy as np
 from chainer import backend, function_node
-from chainer.backends import cuda
 from chainer.utils import type_check
 
 from wavenet import parallel
+from wavenet.products import Columns, products_of
 
-PARTS = 16       # of a batch, at most. Sums are over these, and so the same for any number of cores
-CACHE = 2 ** 18  # values of columns at a time: about what a core's own cache holds
+CACHE = 2 ** 19  # values of columns at a time: about what a core has for itself
+LEAST_PARTS, MOST_PARTS = 4, 16  # of a batch, for the cores to share
 
 
 def masked_convolution_2d(x, W, b, mask, pad=0, relu=False):
@@ -44,192 +42,230 @@ def masked_convolution_2d(x, W, b, mask, pad=0, relu=False):
 
     Raises: `chainer.utils.type_check.InvalidType` for shapes or dtypes that do not fit.
     """
-    pad = pad if isinstance(pad, tuple) else (pad, pad)
-    inputs = (x, W) if b is None else (x, W, b)
-    return MaskedConvolution2DFunction(mask, pad, relu).apply(inputs)[0]
+    return masked_chain_2d(x, [(W, b, mask, pad)], relu)
 
 
-class MaskedConvolution2DFunction(function_node.FunctionNode):
+def masked_chain_2d(x, layers, relu=True, shortcut=False):
+    """Masked convolutions one after the other, with a ReLU before each.
 
-    def __init__(self, mask, pad, relu):
-        self.mask = mask
-        self.pad = pad
+    Args:
+        x: input (B, C, H, W).
+        layers: (W, b, mask, pad) of each convolution, see `masked_convolution_2d`.
+        relu: whether there is a ReLU before the first one, too.
+        shortcut: whether x, as it is, is added to the result, which must have its shape.
+
+    Returns: Variable (B, out_channels of the last layer, H', W').
+
+    Raises: `chainer.utils.type_check.InvalidType` for shapes or dtypes that do not fit.
+    """
+    inputs, masks, pads = [x], [], []
+    for W, b, mask, pad in layers:
+        if b is None:
+            b = backend.get_array_module(mask).zeros(len(mask), chainer.as_array(W).dtype)
+        inputs += [W, b]
+        masks.append(mask)
+        pads.append(pad if isinstance(pad, tuple) else (pad, pad))
+    return MaskedChain2DFunction(masks, pads, relu, shortcut).apply(inputs)[0]
+
+
+class MaskedChain2DFunction(function_node.FunctionNode):
+
+    def __init__(self, masks, pads, relu, shortcut):
+        self.masks = masks
+        self.pads = pads
         self.relu = relu
+        self.shortcut = shortcut
 
     def check_type_forward(self, in_types):
-        n_in = type_check.eval(in_types.size())
-        x, W = in_types[0], in_types[1]
-        type_check.expect(x.dtype.kind == 'f', W.dtype == x.dtype, x.ndim == 4, W.ndim == 4)
-        type_check.expect(W.shape == self.mask.shape, x.shape[1] == W.shape[1])
-        for axis in (0, 1):
-            type_check.expect(x.shape[2 + axis] + 2 * self.pad[axis] >= W.shape[2 + axis])
-        if n_in == 3:
-            b = in_types[2]
-            type_check.expect(b.dtype == x.dtype, b.ndim == 1, b.shape[0] == W.shape[0])
+        x = in_types[0]
+        type_check.expect(x.dtype.kind == 'f', x.ndim == 4)
+        channels, size = x.shape[1], [x.shape[2], x.shape[3]]
+        for n, (mask, pad) in enumerate(zip(self.masks, self.pads)):
+            W, b = in_types[1 + 2 * n], in_types[2 + 2 * n]
+            type_check.expect(W.dtype == x.dtype, W.ndim == 4, W.shape == mask.shape,
+                              W.shape[1] == channels, b.dtype == x.dtype, b.ndim == 1,
+                              b.shape[0] == W.shape[0])
+            for axis in (0, 1):
+                size[axis] += 2 * pad[axis]
+                type_check.expect(size[axis] >= mask.shape[2 + axis])
+                size[axis] -= mask.shape[2 + axis] - 1
+            channels = W.shape[0]
+        if self.shortcut:
+            type_check.expect(x.shape[1] == channels, x.shape[2] == size[0], x.shape[3] == size[1])
 
     def forward(self, inputs):
-        self.retain_inputs((0, 1))
-        x, W = _pixels_first(inputs[0]), inputs[1]
+        self.retain_inputs(tuple(range(len(inputs))))
+        x, Ws, biases = _maps_first(inputs[0]), inputs[1::2], inputs[2::2]
         xp = backend.get_array_module(x)
-        taps = _taps(self.mask)
-        weights = self._live(W, taps).transpose(2, 1, 0).reshape(-1, len(W))     # (taps · I, O)
-        size = tuple(x.shape[1 + axis] + 2 * self.pad[axis] - W.shape[2 + axis] + 1
-                     for axis in (0, 1))
-        y = xp.empty((len(x),) + size + (len(W),), x.dtype)
+        layers = [forward for forward, _ in products_of(self.masks, self.pads)]
+        weights = [layer.weights(W * mask, b)
+                   for layer, W, mask, b in zip(layers, Ws, self.masks, biases)]
+        sizes = self._sizes(x)
+        shapes = [(len(W), x.shape[1]) + size for W, size in zip(Ws, sizes[1:])]
+        # The maps between the layers: after their ReLU, sorted, below a row of ones
+        self.hidden = [_below_ones(xp, shape, x.dtype) for shape in shapes[:-1]]
+        y = xp.empty(shapes[-1], x.dtype)
+        step = _step(x, layers, sizes)
 
         def work(parts):
-            for _, pictures, columns in _gather(x, parts, taps, self.pad, size, self.relu):
-                target = y[pictures].reshape(-1, len(W))
-                xp.matmul(columns, weights, out=target)
-                if len(inputs) == 3:
-                    target += inputs[2]
+            columns_of = [Columns(layer, step, *size, xp, x.dtype).of
+                          for layer, size in zip(layers, zip(sizes, sizes[1:]))]
+            zeros = [xp.zeros(size, x.dtype) for size in sizes]
+            first = _below_ones(xp, (len(x), step) + sizes[0], x.dtype)
+            last = xp.empty((len(y), step) + sizes[-1], x.dtype)
+            for _, pictures, some in _steps(parts, step):
+                seen = [first[:, some]] + [maps[:, pictures] for maps in self.hidden]
+                layers[0].inputs.sort(x[:, pictures], seen[0][1:], zeros[0] if self.relu else None)
+                for n, layer in enumerate(layers):
+                    target = seen[n + 1][1:] if n + 1 < len(layers) else last[:, some]
+                    layer.multiply(weights[n], columns_of[n](seen[n]), _side_by_side(target))
+                    if n + 1 < len(layers):
+                        xp.maximum(target, zeros[n + 1], out=target)
+                layers[-1].outputs.unsort(
+                    last[:, some], y[:, pictures], x[:, pictures] if self.shortcut else None)
 
-        _share(work, x)
-        return y.transpose(0, 3, 1, 2),
+        parallel.share(work, _parts(x.shape[1], step))
+        return y.transpose(1, 0, 2, 3),
 
     def backward(self, indexes, grad_outputs):
-        x, W = self.get_retained_inputs()
+        inputs = self.get_retained_inputs()
         gy, = grad_outputs
         if chainer.config.enable_backprop:
-            return self._differentiable_backward(x, W, gy, indexes)
-        compute = self._backward if 0 in indexes else self._backward_of_weights
-        gradients = compute(_pixels_first(x.array), W.array, _pixels_first(gy.array))
+            return self._differentiable_backward(inputs, gy, indexes)
+        gradients = self._backward(_maps_first(inputs[0].array), [W.array for W in inputs[1::2]],
+                                   _maps_first(gy.array), 0 in indexes)
         return tuple(chainer.as_variable(gradients[i]) for i in indexes)
 
-    def _backward(self, x, W, gy):
-        """gx, gW and gb: the pixels that a pixel is seen by, gathered once, give the first two"""
+    def _backward(self, x, Ws, gy, x_wants_gradient):
+        """gx, and gW and gb of each layer.
+
+        What sees a pixel is gathered once, for the gradients of a layer's input and of its weights.
+        Where no gradient is asked for x, which may have few channels, what a pixel sees is gathered.
+        """
         xp = backend.get_array_module(x)
-        out_channels, in_channels, kh, kw = W.shape
-        taps = _taps(self.mask)
-        weights = self._live(W, taps).transpose(2, 0, 1).reshape(-1, in_channels)  # (taps · O, I)
-        turned = np.array([kh - 1, kw - 1]) - taps
-        pad = kh - 1 - self.pad[0], kw - 1 - self.pad[1]
-        gx = xp.empty(x.shape, x.dtype)
-        zeros = xp.zeros(x.shape[1:], x.dtype)
+        forward, turned = zip(*products_of(self.masks, self.pads))
+        sizes = self._sizes(x)
+        layers, from_sizes, to_sizes = list(turned), sizes[1:], sizes[:-1]
+        if not x_wants_gradient:
+            layers[0], from_sizes[0], to_sizes[0] = forward[0], sizes[0], sizes[1]
+        weights = [layer.weights(W * mask) for layer, W, mask in zip(turned, Ws, self.masks)]
+        gx = xp.empty_like(x) if x_wants_gradient else None
         sums = {}
+        step = _step(x, layers, sizes)
 
         def work(parts):
-            for part, pictures, columns in _gather(gy, parts, turned, pad, x.shape[1:3]):
-                target = gx[pictures].reshape(-1, in_channels)
-                xp.matmul(columns, weights, out=target)
-                seen = xp.maximum(x[pictures], zeros) if self.relu else x[pictures]
-                seen = seen.reshape(-1, in_channels)
-                if self.relu:
-                    target *= seen > 0
-                _add(sums, part, seen.T @ columns, gy[pictures].sum(axis=(0, 1, 2)))
+            columns_of = [Columns(layer, step, *size, xp, x.dtype).of
+                          for layer, size in zip(layers, zip(from_sizes, to_sizes))]
+            zeros = xp.zeros(sizes[0], x.dtype) if self.relu else None
+            first = _below_ones(xp, (len(x), step) + sizes[0], x.dtype)
+            gradients = [xp.empty((W.shape[1], step) + size, x.dtype) for W, size in zip(Ws, sizes)]
+            gradients.append(xp.empty((len(gy), step) + sizes[-1], x.dtype))
+            for part, pictures, some in _steps(parts, step):
+                seen = [first[:, some]] + [maps[:, pictures] for maps in self.hidden]
+                forward[0].inputs.sort(x[:, pictures], seen[0][1:], zeros)
+                above = gradients[-1][:, some]
+                forward[-1].outputs.sort(gy[:, pictures], above)
+                for n in reversed(range(len(layers))):
+                    gb = _side_by_side(above).sum(axis=1)
+                    if n == 0 and not x_wants_gradient:
+                        gW = layers[n].gradient(_side_by_side(above), columns_of[n](seen[n]))
+                        _add(sums, (n, part.start), gW, gb)
+                        break
+                    columns = columns_of[n](above)
+                    gW = layers[n].gradient(_side_by_side(seen[n][1:]), columns)
+                    _add(sums, (n, part.start), gW, gb)
+                    above = gradients[n][:, some]
+                    layers[n].multiply(weights[n], columns, _side_by_side(above))
+                    if n or self.relu:
+                        above *= seen[n][1:] > 0
+                if x_wants_gradient:
+                    forward[0].inputs.unsort(
+                        above, gx[:, pictures], gy[:, pictures] if self.shortcut else None)
 
-        _share(work, x)
-        gW, gb = _sum_up(sums)
-        gW = gW.reshape(in_channels, len(taps), out_channels).transpose(2, 0, 1)
-        return gx.transpose(0, 3, 1, 2), self._spread(gW, taps), gb
+        parallel.share(work, _parts(x.shape[1], step))
+        result = [gx.transpose(1, 0, 2, 3) if x_wants_gradient else None]
+        for n, mask in enumerate(self.masks):
+            gW, sorted_gb = _sum_up(sums, n)
+            gb = xp.empty_like(sorted_gb)
+            forward[n].outputs.unsort(sorted_gb, gb)
+            result += [layers[n].spread(gW) * mask, gb]
+        return result
 
-    def _backward_of_weights(self, x, W, gy):
-        """The same where no gradient is asked for x, which may have few channels: the first layer"""
-        out_channels, in_channels, _, _ = W.shape
-        taps = _taps(self.mask)
-        sums = {}
-
-        def work(parts):
-            for part, pictures, columns in _gather(
-                    x, parts, taps, self.pad, gy.shape[1:3], self.relu):
-                _add(sums, part, gy[pictures].reshape(-1, out_channels).T @ columns,
-                     gy[pictures].sum(axis=(0, 1, 2)))
-
-        _share(work, x)
-        gW, gb = _sum_up(sums)
-        gW = gW.reshape(out_channels, len(taps), in_channels).transpose(0, 2, 1)
-        return None, self._spread(gW, taps), gb
-
-    def _live(self, W, taps):
-        """The masked weights of the taps: (O, I, kh, kw) → (O, I, taps)"""
-        return (W * self.mask)[(Ellipsis,) + tuple(taps.T)]
-
-    def _spread(self, gW, taps):
-        """(O, I, taps) → (O, I, kh, kw), 0 where the mask is 0"""
-        spread = backend.get_array_module(gW).zeros(self.mask.shape, gW.dtype)
-        spread[(Ellipsis,) + tuple(taps.T)] = gW
-        return spread * self.mask
-
-    def _differentiable_backward(self, x, W, gy, indexes):
+    def _differentiable_backward(self, inputs, gy, indexes):
         """For second derivatives: the gradient as a graph, of Chainer's own functions."""
-        xp = backend.get_array_module(gy.array)
-        b = chainer.Variable(xp.zeros(W.shape[0], gy.dtype))  # its value does not matter here
-        y = F.convolution_2d(F.relu(x) if self.relu else x, W * self.mask, b, pad=self.pad)
-        return chainer.grad([y], [(x, W, b)[i] for i in indexes], [gy],
-                            enable_double_backprop=True)
+        y = inputs[0]
+        for n, (mask, pad) in enumerate(zip(self.masks, self.pads)):
+            y = F.convolution_2d(F.relu(y) if n or self.relu else y, inputs[1 + 2 * n] * mask,
+                                 inputs[2 + 2 * n], pad=pad)
+        if self.shortcut:
+            y += inputs[0]
+        return chainer.grad([y], [inputs[i] for i in indexes], [gy], enable_double_backprop=True)
+
+    def _sizes(self, x):
+        """(H, W) of the input and after each layer"""
+        sizes = [x.shape[2:]]
+        for mask, pad in zip(self.masks, self.pads):
+            sizes.append(tuple(sizes[-1][axis] + 2 * pad[axis] - mask.shape[2 + axis] + 1
+                               for axis in (0, 1)))
+        return sizes
 
 
-def _pixels_first(x):
-    """(B, C, H, W) → (B, H, W, C), the maps of a pixel side by side in memory"""
-    return backend.get_array_module(x).ascontiguousarray(x.transpose(0, 2, 3, 1))
+def _maps_first(x):
+    """(B, C, H, W) → (C, B, H, W), a map of all pictures in one piece of memory"""
+    return backend.get_array_module(x).ascontiguousarray(x.transpose(1, 0, 2, 3))
 
 
-def _share(work, x):
-    """Calls work(parts) with the parts of the batch x, slices of it, on all cores at once."""
+def _below_ones(xp, shape, dtype):
+    """An array (1 + C, B, H, W), of which the first row is ones"""
+    maps = xp.empty((1 + shape[0],) + shape[1:], dtype)
+    maps[0] = 1
+    return maps
+
+
+def _side_by_side(maps):
+    """(C, B, H, W) → (C, B · H · W), which is the same memory"""
+    return maps.reshape(len(maps), -1)
+
+
+def _step(x, layers, sizes):
+    """How many pictures of x (C, B, H, W) are taken at a time: as many as there is cache for"""
+    batch = x.shape[1]
     if backend.get_array_module(x) is not np:
-        return work([slice(0, len(x))])
-    size = -(-len(x) // PARTS)
-    parallel.share(work, [slice(start, start + size) for start in range(0, len(x), size)])
+        return batch
+    pixels = max(height * width for height, width in sizes)
+    fitting = CACHE // (max(layer.rows for layer in layers) * pixels)
+    return max(1, min(fitting, -(-batch // LEAST_PARTS)))
 
 
-def _gather(x, parts, taps, pad, size, relu=False):
-    """What each pixel of an output of this size sees of x (B, H, W, I), or of its ReLU, by the taps.
+def _parts(batch, step):
+    """The batch in slices, which the cores share. Sums over pictures are over these, whichever core
+    takes which, and so are the same for any number of cores."""
+    size = max(step, -(-batch // MOST_PARTS))
+    return [slice(start, min(start + size, batch)) for start in range(0, batch, size)]
 
-    Goes through the parts, some pictures at a time, and yields the part, the slice of its pictures,
-    and their columns (pixels, taps · I), good until the next ones.
-    """
-    xp = backend.get_array_module(x)
-    channels = x.shape[3]
-    values = size[0] * size[1] * len(taps) * channels
-    step = max(1, CACHE // values) if xp is np else len(x)
-    # NumPy's maximum of two arrays is faster than that of an array and a number
-    zeros = xp.zeros(x.shape[1:], x.dtype)
-    copies = []
-    for number, tap in enumerate(taps.tolist()):
-        (to_y, of_y), (to_x, of_x) = [_inside(offset - p, n_in, n_out) for offset, p, n_in, n_out
-                                      in zip(tap, pad, x.shape[1:3], size)]
-        copies.append(((slice(None), to_y, to_x, number), (slice(None), of_y, of_x)))
-    is_pixel_itself = len(taps) == 1 and x.shape[1:3] == size and pad == tuple(taps[0])
-    # What lies outside of the picture stays 0: all write the same places.
-    gathered = None if is_pixel_itself else xp.zeros(
-        (min(step, len(x)),) + size + (len(taps), channels), x.dtype)
+
+def _steps(parts, step):
+    """Goes through the parts, `step` pictures at a time: the part, the slice of its pictures, and
+    where they are in an array of that many"""
     for part in parts:
         for start in range(part.start, part.stop, step):
-            pictures = slice(start, min(start + step, part.stop))
-            seen = xp.maximum(x[pictures], zeros) if relu else x[pictures]
-            columns = seen
-            if not is_pixel_itself:
-                columns = gathered[:len(seen)]
-                for target, source in copies:
-                    columns[target] = seen[source]
-            yield part, pictures, columns.reshape(-1, len(taps) * channels)
+            count = min(step, part.stop - start)
+            yield part, slice(start, start + count), slice(0, count)
 
 
-def _inside(shift, n_in, n_out):
-    """Where output positions i, and inputs i + shift, are both inside: two slices of one length"""
-    start, stop = max(0, -shift), max(0, -shift, min(n_out, n_in - shift))
-    return slice(start, stop), slice(start + shift, stop + shift)
+def _add(sums, key, *arrays):
+    """Adds arrays to those under the key"""
+    if key in sums:
+        for total, array in zip(sums[key], arrays):
+            total += array
+    else:
+        sums[key] = arrays
 
 
-def _add(sums, part, *arrays):
-    """Adds arrays to those of the part"""
-    sums[part.start] = [a + b for a, b in zip(sums[part.start], arrays)] \
-        if part.start in sums else arrays
-
-
-def _sum_up(sums):
-    """The sums of all parts, added in their order, whichever was done first"""
-    return [sum(arrays) for arrays in zip(*[sums[start] for start in sorted(sums)])]
-
-
-_known_taps = {}  # by the id of the mask, as long as the mask lives
-
-
-def _taps(mask):
-    """(taps, 2) the positions (y, x) in the kernel at which any map sees any other"""
-    key = id(mask)
-    if key not in _known_taps:
-        taps = np.argwhere(cuda.to_cpu(mask).any(axis=(0, 1)))
-        _known_taps[key] = taps if len(taps) else np.array([[0, 0]])     # of a mask of nothing, one
-        weakref.finalize(mask, _known_taps.pop, key, None)
-    return _known_taps[key]
+def _sum_up(sums, n):
+    """The sums of all parts, for layer n, added in their order, whichever was done first"""
+    first, *others = [sums[key] for key in sorted(sums) if key[0] == n]
+    for arrays in others:
+        for total, array in zip(first, arrays):
+            total += array
+    return first

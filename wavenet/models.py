@@ -14,7 +14,7 @@ import chainer.functions as F
 import chainer.links as L
 import numpy as np
 
-from wavenet.functions import masked_convolution_2d
+from wavenet.functions import masked_chain_2d, masked_convolution_2d
 
 
 def make_mask(shape, mask, colors, dtype=np.float32):
@@ -81,6 +81,13 @@ class MaskedConvolution2D(L.Convolution2D):
         self.mask = visitor.visit_array(self.mask)
 
 
+def relu_convolutions(x, *links, shortcut=False):
+    """`link(x, relu=True)` for one `MaskedConvolution2D` after the other, and, with `shortcut`, plus x;
+    as one function, which is faster than one for each."""
+    return masked_chain_2d(x, [(link.W, link.b, link.mask, link.pad) for link in links],
+                           shortcut=shortcut)
+
+
 class ResidualBlock(chainer.Chain):
     """Three convolutions around a shortcut, a ReLU before each (the post, Residual blocks).
 
@@ -98,10 +105,7 @@ class ResidualBlock(chainer.Chain):
             self.conv3 = MaskedConvolution2D(half, in_channels, 1, colors=colors)
 
     def forward(self, x):
-        h = self.conv1(x, relu=True)
-        h = self.conv2(h, relu=True)
-        h = self.conv3(h, relu=True)
-        return x + h
+        return relu_convolutions(x, self.conv1, self.conv2, self.conv3, shortcut=True)
 
 
 class ResidualBlockList(chainer.ChainList):
@@ -154,10 +158,9 @@ class PixelCNN(chainer.Chain):
 
     def forward(self, x):
         """Pictures in [0, 1], float32 (B, C, H, W) → logits (B, out_dims, C, H, W)."""
-        h = self.conv1(x)                # (B, hidden_dims, H, W)
+        h = self.conv1(x)                                    # (B, hidden_dims, H, W)
         h = self.blocks(h)
-        h = self.conv2(h, relu=True)     # (B, out_hidden_dims, H, W)
-        h = self.conv4(h, relu=True)     # (B, out_dims * C, H, W)
+        h = relu_convolutions(h, self.conv2, self.conv4)     # (B, out_dims * C, H, W)
         batch_size, _, height, width = h.shape
         return F.reshape(h, (batch_size, self.out_dims, self.in_channels, height, width))
 

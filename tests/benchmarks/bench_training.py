@@ -1,12 +1,19 @@
 """What a training step costs: forward, backward and Adam, beside Chainer's own convolution and PyTorch.
 
-    python tests/benchmarks/bench_training.py [--gpu 0] [--repeats 5]
+    python tests/benchmarks/bench_training.py [--gpu 0 [--tf32]] [--repeats 5]
 
 All compute the same: the post's model, batch 16 of 28×28 RGB, 8 levels, softmax cross entropy in
-nats per image, Adam. Their steps take turns in one run; the table has medians, and medians of the
-ratios of neighbours. PyTorch is left out where it is not installed.
+nats per image, Adam, on the same cores. Their steps take turns in one run; the table has medians, and
+medians of the ratios of neighbours. PyTorch is left out where it is not installed. On a CPU a second
+table has the peak memory of three steps in a process that does nothing else, and the first lines of a
+profile of ours.
 """
+import argparse
+import cProfile
+import importlib.util
 import os
+import pstats
+import subprocess
 import sys
 import time
 
@@ -16,36 +23,37 @@ import chainer  # noqa: E402
 import chainer.functions as F  # noqa: E402
 import numpy as np  # noqa: E402
 
-from wavenet import cli, models  # noqa: E402
-
-try:
-    import torch
-except ImportError:
-    torch = None
+from wavenet import cli, functions, models  # noqa: E402
 
 SIZES = ((128, 5), (256, 15))  # (feature maps, blocks)
 LEVELS = 8
+OURS = functions.masked_chain_2d
 
 
-def chainers_convolution(x, W, b, mask, pad, relu):
-    return F.convolution_2d(F.relu(x) if relu else x, W * mask, b, pad=pad)
+def chainers_convolutions(x, layers, relu=True, shortcut=False):
+    y = x
+    for n, (W, b, mask, pad) in enumerate(layers):
+        y = F.convolution_2d(F.relu(y) if n or relu else y, W * mask, b, pad=pad)
+    return x + y if shortcut else y
 
 
-def chainer_step(device, hidden_dims, block_num, x, t, convolution):
+def chainer_step(device, hidden_dims, block_num, x, t, convolutions):
     model = models.Classifier(models.PixelCNN(3, hidden_dims, block_num, 16, LEVELS))
     model.to_device(device)
     optimizer = chainer.optimizers.Adam().setup(model)
     x, t = device.send(x), device.send(t)
 
     def step():
-        models.masked_convolution_2d = convolution
+        functions.masked_chain_2d = models.masked_chain_2d = convolutions
         optimizer.update(model, x, t)
         if device.xp is not np:
             device.xp.cuda.Stream.null.synchronize()
     return step
 
 
-def torch_step(gpu, hidden_dims, block_num, x, t):
+def torch_step(gpu, hidden_dims, block_num, x, t, tf32):
+    import torch  # here, since it would count as memory of the others
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
     place = torch.device('cuda', gpu) if gpu is not None else torch.device('cpu')
 
     class Masked(torch.nn.Conv2d):
@@ -89,38 +97,85 @@ def torch_step(gpu, hidden_dims, block_num, x, t):
     return step
 
 
-def main():
-    parser = cli.ArgumentParser(description=__doc__.split('\n')[0])
-    cli.add_device_options(parser)
-    parser.add_argument('--repeats', type=cli.whole_number(1), default=5, metavar='N')
-    args = parser.parse_args()
-    with parser.reporting():
-        device = cli.use_device(args)
-    gpu = args.gpu if args.gpu >= 0 else None
-    ours = models.masked_convolution_2d
+def make_step(peer, device, gpu, size, tf32=False):
     t = np.random.RandomState(0).randint(0, LEVELS, (16, 3, 28, 28)).astype('i')
     x = t.astype('f') / (LEVELS - 1)
+    if peer == 'torch':
+        return torch_step(gpu, *size, x, t, tf32)
+    return chainer_step(device, *size, x, t, OURS if peer == 'ours' else chainers_convolutions)
 
-    print('| one step of | ours | Chainer\'s convolution | PyTorch | ours / Chainer | ours / PyTorch |')
+
+def print_row(size, values, unit, ratios):
+    cells = ['{:.3f} {}'.format(value, unit) for value in values] + ['—'] * (3 - len(values))
+    cells += ['{:.2f}'.format(ratio) for ratio in ratios] + ['—'] * (2 - len(ratios))
+    print('| {} maps, {} blocks | {} |'.format(*size, ' | '.join(cells)), flush=True)
+
+
+def print_head(title):
+    print('\n| {} | ours | Chainer\'s convolution | PyTorch | ours / Chainer | ours / PyTorch |'
+          .format(title))
     print('| --- ' * 6 + '|')
-    for hidden_dims, block_num in SIZES:
-        steps = [chainer_step(device, hidden_dims, block_num, x, t, ours),
-                 chainer_step(device, hidden_dims, block_num, x, t, chainers_convolution)]
-        if torch:
-            steps.append(torch_step(gpu, hidden_dims, block_num, x, t))
+
+
+def measure_time(peers, device, gpu, tf32, repeats):
+    print_head('one step of')
+    for size in SIZES:
+        steps = [make_step(peer, device, gpu, size, tf32) for peer in peers]
         for step in steps:
             step()
-        times = np.zeros((args.repeats, 3))
+        times = np.zeros((repeats, len(steps)))
         for repeat in times:
             for n, step in enumerate(steps):
                 start = time.perf_counter()
                 step()
                 repeat[n] = time.perf_counter() - start
-        own, chainers, torchs = np.median(times, axis=0)
-        print('| {} maps, {} blocks | {:.3f} s | {:.3f} s | {} | {:.2f} | {} |'.format(
-            hidden_dims, block_num, own, chainers, '{:.3f} s'.format(torchs) if torch else '—',
-            np.median(times[:, 0] / times[:, 1]),
-            '{:.2f}'.format(np.median(times[:, 0] / times[:, 2])) if torch else '—'), flush=True)
+        print_row(size, np.median(times, axis=0), 's',
+                  np.median(times[:, :1] / times[:, 1:], axis=0))
+
+
+def measure_memory(peers):
+    print_head('peak memory')
+    for size in SIZES:
+        peaks = []
+        for peer in peers:
+            peaks.append(float(subprocess.check_output([
+                sys.executable, __file__, '--only', peer] + [str(number) for number in size])))
+        print_row(size, peaks, 'GiB', [peaks[0] / peak for peak in peaks[1:]])
+
+
+def profile(device):
+    step = make_step('ours', device, None, SIZES[-1])
+    step()
+    profiler = cProfile.Profile()
+    profiler.runcall(step)
+    print('\nWhere a step of {} maps, {} blocks goes (the main thread; run with OPENBLAS_NUM_THREADS=1 '
+          'to see all of it):'.format(*SIZES[-1]))
+    pstats.Stats(profiler).sort_stats('tottime').print_stats(12)
+
+
+def main():
+    parser = cli.ArgumentParser(description=__doc__.split('\n')[0])
+    cli.add_device_options(parser)
+    cli.add_tf32_option(parser)
+    parser.add_argument('--repeats', type=cli.whole_number(1), default=5, metavar='N')
+    parser.add_argument('--only', nargs=3, help=argparse.SUPPRESS)  # what measure_memory starts
+    args = parser.parse_args()
+    with parser.reporting():
+        device = cli.use_device(args)
+    gpu = args.gpu if args.gpu >= 0 else None
+    if args.only:
+        step = make_step(args.only[0], device, gpu, [int(number) for number in args.only[1:]])
+        for _ in range(3):
+            step()
+        with open('/proc/self/status') as status:
+            peak, = [line.split()[1] for line in status if line.startswith('VmHWM:')]
+        print(int(peak) / 2 ** 20)                                           # KiB → GiB
+        return
+    peers = ['ours', 'chainer'] + ['torch'] * bool(importlib.util.find_spec('torch'))
+    measure_time(peers, device, gpu, args.tf32, args.repeats)
+    if gpu is None:
+        measure_memory(peers)
+        profile(device)
 
 
 if __name__ == '__main__':
