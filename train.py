@@ -5,13 +5,11 @@ import sys
 
 import wavenet  # noqa: F401  before Chainer, which it makes importable
 import chainer
-import matplotlib
 import numpy as np
-from chainer.training import extensions
+from chainer.training.extensions import ParameterStatistics
 
-from wavenet import cli, datasets, files, models, serialization
-from wavenet.extensions import (
-    Evaluator, Interruption, PlainOutput, SampleGrid, Settings, stop_on_nan)
+from wavenet import cli, datasets, extensions, files, finite, models
+from wavenet.snapshots import Snapshots
 
 
 def make_parser():
@@ -26,8 +24,8 @@ def make_parser():
     cli.add_device_options(parser)
     cli.add_tf32_option(parser)
     add('--resume', '-r', default='', metavar='FILE',
-        help='go on from a snapshot, out/snapshot_iter_N; the other options must be those it was '
-             'made with')
+        help='go on from a snapshot, out/snapshot_iter_N, or, with "auto", from the newest in the '
+             'folder of --out that is good; the other options must be those it was made with')
     add('--out', '-o', default='out', metavar='DIR',
         help='folder for all that is written (default: %(default)s)')
     add('--hidden_dim', '-d', type=count, default=128, metavar='H',
@@ -71,8 +69,7 @@ def main(parser):
         parser.error('--binarize makes 2 levels: give --levels 2, not {}'.format(args.levels))
     if not args.out:
         parser.error('--out: give the name of a folder')
-    matplotlib.use('Agg')
-    np.seterr(over='ignore', invalid='ignore')  # stop_on_nan says it better
+    np.seterr(over='ignore', invalid='ignore')  # wavenet.finite says it better
     with parser.reporting():
         device = cli.use_device(args)
         train, test = datasets.load(args.dataset, args.channels, args.levels, args.data,
@@ -103,54 +100,68 @@ def main(parser):
         channels=args.channels, height=train.shape[1], width=train.shape[2],
         images=len(train), levels=args.levels, loss=args.loss, binarize=args.binarize,
         seed=args.seed)
-    go_on = args.resume  # the newest snapshot of this run
-
-    def save_model(trainer):
-        nonlocal go_on
-        serialization.save_model(
-            os.path.join(args.out, 'model.npz'), model.predictor,
-            dataset=args.dataset, epoch=updater.epoch, iteration=updater.iteration, **settings)
-        go_on = os.path.join(args.out, 'snapshot_iter_{}'.format(updater.iteration))
-
     columns = ['epoch', 'main/nll', 'validation/main/nll', 'validation/main/bits/dim']
     terminal = sys.stdout.isatty()
-    trainer.extend(Settings(**settings))
-    trainer.extend(stop_on_nan, priority=chainer.training.PRIORITY_WRITER + 1)
-    trainer.extend(Evaluator(datasets.batches(test, args.batchsize), model,
-                             converter=test.converter, device=device), trigger=epoch_ends)
+    snapshots = Snapshots(epoch_ends)
+    outputs = [extensions.ModelFile(model.predictor, dataset=args.dataset, **settings),
+               extensions.LossPlot(columns[1:3]),
+               extensions.SampleGrid(model.predictor, train.shape, args.seed)]
+
+    # In the order of an iteration
+    trainer.extend(extensions.Settings(**settings))
+    trainer.extend(extensions.RandomState())
+    trainer.extend(extensions.Evaluator(
+        datasets.batches(test, args.batchsize), model, converter=test.converter, device=device),
+        trigger=epoch_ends)
     if args.stats:
-        trainer.extend(extensions.ParameterStatistics(
+        trainer.extend(ParameterStatistics(
             [model.predictor.conv1, model.predictor.conv2, model.predictor.conv4],
             trigger=epoch_ends), trigger=epoch_ends)
+    trainer.extend(finite.check_loss, priority=chainer.training.PRIORITY_WRITER - 1)
     trainer.extend(extensions.LogReport(trigger=epoch_ends))
-    trainer.extend(extensions.PrintReport(columns, out=sys.stdout if terminal else PlainOutput()),
-                   trigger=epoch_ends)
-    trainer.extend(extensions.PlotReport(columns[1:3], 'epoch', trigger=epoch_ends,
-                                         filename='loss.png'))
-    trainer.extend(SampleGrid(model.predictor, train.shape, args.seed), trigger=epoch_ends)
-    trainer.extend(extensions.snapshot(n_retains=3), trigger=epoch_ends)
-    trainer.extend(save_model, name='save_model', trigger=epoch_ends, priority=-200)
+    trainer.extend(extensions.PrintReport(
+        columns, out=sys.stdout if terminal else extensions.PlainOutput()), trigger=epoch_ends)
+    trainer.extend(snapshots)
+    for output in outputs:
+        trainer.extend(output, trigger=epoch_ends)
     if terminal:
         trainer.extend(extensions.ProgressBar(update_interval=1))
-    trainer.extend(Interruption())
+    trainer.extend(extensions.Interruption(snapshots))
 
     with parser.reporting():
+        lock = files.lock(args.out)
         if args.resume:
-            serialization.load_trainer(args.resume, trainer)
-            if getattr(updater, stop[1]) >= stop[0]:
-                raise ValueError('{} is at {} {} already: give a larger --{}'.format(
-                    args.resume, stop[1], getattr(updater, stop[1]), stop[1]))
+            snapshots.resume(args.resume, trainer)
+        done = getattr(updater, stop[1]) >= stop[0]
+        if done:
+            already = '{} is at {} {} already: give a larger --{}'.format(
+                snapshots.newest, stop[1], getattr(updater, stop[1]), stop[1])
+            if args.resume != 'auto':
+                raise ValueError(already)
+            cli.say(already)
         files.make_folder(os.path.join(args.out, 'samples'))
-        for name in ('model.npz', 'log', 'loss.png'):
-            files.check_target(os.path.join(args.out, name))
+        lock = lock or files.lock(args.out)  # noqa: F841  held until the end
+        for path in [os.path.join(args.out, 'log')] + [output.path(trainer) for output in outputs]:
+            files.check_target(path)
+        files.remove_leftovers(args.out, r'snapshot_iter_\d+|model\.npz|log|loss\.png')
+        files.remove_leftovers(os.path.join(args.out, 'samples'), r'epoch_\d+\.png')
+
+    def advice():
+        return '; --resume {} goes on from the last snapshot'.format(
+            shlex.quote(snapshots.newest)) if snapshots.newest else '; there is no snapshot yet'
+
     try:
-        with parser.reporting(status=1):
-            trainer.run(show_loop_exception_msg=False)
-    except KeyboardInterrupt:
-        print('train.py: interrupted;', 'the same command with --resume {} goes on from there'.format(
-            shlex.quote(go_on)) if go_on else 'no epoch had ended', file=sys.stderr)
-        return 130
-    print('python generate.py --model', shlex.quote(os.path.join(args.out, 'model.npz')))
+        with parser.reporting(status=1, advice=advice):
+            if args.resume and epoch_ends(trainer):  # the run may have ended before it wrote these
+                for output in outputs:
+                    if files.is_older(output.path(trainer), snapshots.newest):
+                        output(trainer)
+            if not done:
+                trainer.run(show_loop_exception_msg=False)
+    except KeyboardInterrupt as interruption:
+        cli.say('interrupted at iteration {}'.format(updater.iteration) + advice())
+        return cli.interruption_status(interruption)
+    print('python generate.py --model', shlex.quote(outputs[0].path(trainer)))
 
 
 if __name__ == '__main__':

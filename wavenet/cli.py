@@ -1,7 +1,8 @@
-"""What the commands share: one-line errors, and the choice of a device."""
+"""What the commands share: one-line errors, signals, and the choice of a device."""
 import argparse
 import contextlib
 import os
+import signal
 import sys
 
 import chainer
@@ -27,17 +28,22 @@ class ArgumentParser(argparse.ArgumentParser):
         self.exit(status, '{}: error: {}\n'.format(self.prog, ' '.join(str(message).split())))
 
     @contextlib.contextmanager
-    def reporting(self, status=2):
-        """Ends the command with one line where the block raises one of `ERRORS`."""
+    def reporting(self, status=2, advice=str):
+        """Ends the command with one line where the block raises one of `ERRORS`: the reason, and what
+        `advice` gives when it is called then."""
         try:
             yield
         except ERRORS as error:
-            message = str(error)
-            if isinstance(error, OSError) and error.filename is not None:
-                message = '{!r}: {}'.format(error.filename, error.strerror)
-            elif isinstance(error, MemoryError):
-                message = 'not enough memory: {}'.format(message)
-            self.error(message, status)
+            self.error(reason(error) + advice(), status)
+
+
+def reason(error):
+    """What an exception says, in words."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return '{!r}: {}'.format(error.filename, error.strerror)
+    if isinstance(error, MemoryError):
+        return 'not enough memory: {}'.format(error)
+    return str(error) or type(error).__name__
 
 
 def _underscored(arg):
@@ -48,12 +54,44 @@ def _underscored(arg):
 
 
 def run(command, parser):
-    """Calls a command with its parser; Ctrl-C ends it with one line, status 130."""
+    """Calls a command with its parser, and returns its exit status.
+
+    Ctrl-C and SIGTERM end it with one line, status 130 and 143.
+    """
+    sys.stdout = sys.stdout or open(os.devnull, 'w')   # None where they are closed
+    sys.stderr = sys.stderr or open(os.devnull, 'w')
+    sys.stdout.reconfigure(errors='backslashreplace')  # for names of files that it cannot show
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return command(parser)
-    except KeyboardInterrupt:
-        print('{}: interrupted'.format(parser.prog), file=sys.stderr)
-        return 130
+        with parser.reporting(status=1):
+            status = command(parser)
+            sys.stdout.flush()
+        return status
+    except KeyboardInterrupt as interruption:
+        say('interrupted')
+        return interruption_status(interruption)
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError:  # it has been said; Python would say it again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _interrupt(number, _):
+    raise KeyboardInterrupt(number)
+
+
+def interruption_status(interruption):
+    """The exit status for a KeyboardInterrupt, which may hold the number of another signal."""
+    return 128 + (interruption.args or (signal.SIGINT,))[0]
+
+
+def say(message):
+    """Writes one line, with the command's name, to standard error, if there still is one."""
+    with contextlib.suppress(OSError):
+        print('{}: {}'.format(os.path.basename(sys.argv[0]), ' '.join(message.split())),
+              file=sys.stderr, flush=True)
 
 
 def whole_number(least, most=None):

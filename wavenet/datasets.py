@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image  # matplotlib brings Pillow
 
 from wavenet import downloads
-from wavenet.files import open_npz
+from wavenet.npz import PICTURES, open_npz
 from wavenet.utils import binarize as draw_binary
 from wavenet.utils import check_levels, quantize
 
@@ -154,7 +154,19 @@ def batches(dataset, batchsize, shuffle_seed=None):
         random = np.random.RandomState((shuffle_seed, epoch))
         return epoch * len(order) + random.permutation(len(order))
 
-    return chainer.iterators.SerialIterator(numbers, batchsize, order_sampler=next_epoch)
+    return _ShuffledIterator(numbers, batchsize, order_sampler=next_epoch)
+
+
+class _ShuffledIterator(chainer.iterators.SerialIterator):
+    """Chainer's, which also checks what a snapshot says of it."""
+
+    def serialize(self, serializer):
+        super().serialize(serializer)
+        size = len(self.dataset)
+        epochs, order = np.divmod(self._state.order, size)
+        if not (self.epoch >= 0 and 0 <= self.current_position < size
+                and (epochs == self.epoch + 1).all() and (np.sort(order) == np.arange(size)).all()):
+            raise ValueError('its order of images makes no sense')
 
 
 class _Numbers(chainer.dataset.DatasetMixin):
@@ -263,7 +275,7 @@ def _read_image(path):
 
 
 def _read_npz(path):
-    with open_npz(path) as npz:
+    with open_npz(path, PICTURES) as npz:
         arrays = {name: npz[name] for name in npz.files}
     if 'train_x' not in arrays:
         raise ValueError('{}: holds no train_x, uint8 (N, H, W), (N, C, H, W) or (N, H, W, C)'.format(

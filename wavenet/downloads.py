@@ -19,7 +19,8 @@ import chainer
 import numpy as np
 import tqdm
 
-from wavenet.files import atomic_write, open_npz
+from wavenet.files import atomic_write
+from wavenet.npz import PICTURES, open_npz
 
 MNIST_MIRRORS = ('https://storage.googleapis.com/cvdf-datasets/mnist/',
                  'https://ossci-datasets.s3.amazonaws.com/mnist/')
@@ -60,7 +61,7 @@ def _mnist_part(folder, prefix, cached):
 
     path = os.path.join(_cache('pfnet/chainer/mnist'), cached)
     if os.path.exists(path):
-        with open_npz(path) as npz:
+        with open_npz(path, PICTURES) as npz:
             images, classes = npz['x'], npz['y']
         images = images.reshape(-1, 28, 28) if images.size % 784 == 0 else images
         for array, name in zip((images, classes), names):
@@ -134,7 +135,7 @@ def cifar10(folder=None):
         return _read_cifar_folder(folder)
     path = os.path.join(_cache('pfnet/chainer/cifar'), 'cifar-10.npz')
     if os.path.exists(path):
-        with open_npz(path) as npz:
+        with open_npz(path, PICTURES) as npz:
             parts = tuple((npz[part + '_x'].reshape(-1, 3, 32, 32), npz[part + '_y'])
                           for part in ('train', 'test'))
             if any(images.dtype != 'u1' or classes.shape != (len(images),)

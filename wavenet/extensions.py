@@ -1,17 +1,35 @@
-"""What the Trainer shows while it works."""
+"""What the Trainer does between its steps: it tests, logs, draws, and listens to signals."""
+import functools
 import json
-import math
 import os
 import signal
 import sys
 
 import chainer
+import matplotlib.figure
+import numpy as np
 import tqdm
 from chainer import reporter
 from chainer.dataset import convert
 from chainer.training import extension, extensions
 
-from wavenet import pictures, sampling, serialization
+from wavenet import cli, pictures, sampling, serialization
+from wavenet.files import atomic_write
+
+
+def tolerant(call):
+    """Decorates an extension's `__call__`: where that fails, one line says so, and the training goes
+    on. For what the trainer's state does not depend on."""
+    @functools.wraps(call)
+    def tolerated(self, trainer):
+        try:
+            call(self, trainer)
+        except Exception as error:  # whatever it is, it is no reason to lose a training
+            reason = '{}: {}'.format(type(self).__name__, cli.reason(error))
+            if reason != getattr(self, '_reason', None):  # once, if it happens after each iteration
+                self._reason = reason
+                cli.say('warning: {}; the training goes on'.format(reason))
+    return tolerated
 
 
 class Evaluator(extensions.Evaluator):
@@ -31,10 +49,85 @@ class Evaluator(extensions.Evaluator):
         return summary.compute_mean()
 
 
+class LogReport(extensions.LogReport):
+    """Chainer's LogReport, with a file `log` that is whole at any time and state that is checked."""
+
+    def __init__(self, trigger):
+        super().__init__(trigger=trigger, log_name=None)
+
+    def __call__(self, trainer):
+        entries = len(self.log)
+        super().__call__(trainer)
+        if len(self.log) > entries:
+            with atomic_write(os.path.join(trainer.out, 'log')) as file:
+                file.write(json.dumps(self.log, indent=4).encode())
+
+    def serialize(self, serializer):
+        super().serialize(serializer)
+        if not (isinstance(self.log, list) and all(isinstance(entry, dict) for entry in self.log)
+                and all(isinstance(value, (int, float))
+                        for entry in self.log for value in entry.values())):
+            raise ValueError('its log makes no sense')
+
+
+class PrintReport(extensions.PrintReport):
+    """Chainer's PrintReport: a line for each entry of the log."""
+
+    __call__ = tolerant(extensions.PrintReport.__call__)
+
+
+class ProgressBar(extensions.ProgressBar):
+    """Chainer's ProgressBar."""
+
+    __call__ = tolerant(extensions.ProgressBar.__call__)
+
+
+class ModelFile(extension.Extension):
+    """Writes the model into `model.npz`, with what else is known of it: `serialization.save_model`."""
+
+    priority = -200  # after the snapshot
+
+    def __init__(self, model, **about):
+        self.model = model
+        self.about = about
+
+    def __call__(self, trainer):
+        serialization.save_model(self.path(trainer), self.model, epoch=trainer.updater.epoch,
+                                 iteration=trainer.updater.iteration, **self.about)
+
+    def path(self, trainer):
+        return os.path.join(trainer.out, 'model.npz')
+
+
+class LossPlot(extension.Extension):
+    """Plots values of the log against the epoch into `loss.png`."""
+
+    priority = -300
+
+    def __init__(self, keys):
+        self.keys = keys
+
+    @tolerant
+    def __call__(self, trainer):
+        log = trainer.get_extension('LogReport').log
+        figure = matplotlib.figure.Figure()
+        axes = figure.add_subplot(xlabel='epoch')
+        axes.grid()
+        for key in self.keys:
+            points = [(entry['epoch'], entry[key]) for entry in log if key in entry]
+            axes.plot(*zip(*points), marker='x', label=key)
+        axes.legend()
+        with atomic_write(self.path(trainer)) as file:
+            figure.savefig(file, format='png')
+
+    def path(self, trainer):
+        return os.path.join(trainer.out, 'loss.png')
+
+
 class SampleGrid(extension.Extension):
     """Draws count² pictures from the model into `samples/epoch_N.png`, the same draws each time."""
 
-    priority = extension.PRIORITY_READER
+    priority = -300
 
     def __init__(self, model, shape, seed, count=4):
         self.model = model
@@ -42,12 +135,15 @@ class SampleGrid(extension.Extension):
         self.seed = seed
         self.scale = -(-56 // shape[2])  # small pictures are enlarged to be seen
 
+    @tolerant
     def __call__(self, trainer):
-        folder = os.path.join(trainer.out, 'samples')
-        os.makedirs(folder, exist_ok=True)
+        path = self.path(trainer)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         samples = sampling.generate(self.model, self.shape, self.seed)
-        pictures.save(os.path.join(folder, 'epoch_{}.png'.format(trainer.updater.epoch)),
-                      pictures.square(samples), self.scale)
+        pictures.save(path, pictures.square(samples), self.scale)
+
+    def path(self, trainer):
+        return os.path.join(trainer.out, 'samples', 'epoch_{}.png'.format(trainer.updater.epoch))
 
 
 class Settings(extension.Extension):
@@ -69,37 +165,57 @@ class Settings(extension.Extension):
             raise ValueError('it was trained with ' + ', '.join(other))
 
 
+class RandomState(extension.Extension):
+    """Keeps in a snapshot NumPy's global random state, from which Chainer's functions draw."""
+
+    def __call__(self, trainer):
+        pass
+
+    def serialize(self, serializer):
+        kind, key, position, has_gauss, gauss = np.random.get_state()
+        key = serializer('key', key)
+        position = serializer('position', position)
+        if not 0 <= position <= len(key):  # NumPy would read beyond the key
+            raise ValueError('its random state makes no sense')
+        np.random.set_state((kind, key, position, serializer('has_gauss', has_gauss),
+                             serializer('gauss', gauss)))
+
+
 class Interruption(extension.Extension):
-    """Lets Ctrl-C end the training after an iteration; pressed again, it ends it at once.
+    """Lets SIGINT (Ctrl-C), SIGTERM and SIGHUP end the training after an iteration and a snapshot;
+    a second one ends it at once. Both raise KeyboardInterrupt with the signal's number.
 
     Between two of NumPy's or Matplotlib's lines a KeyboardInterrupt can do harm, or be swallowed.
+
+    Args:
+        snapshots: a `wavenet.snapshots.Snapshots`.
     """
 
-    priority = extension.PRIORITY_READER - 1000  # after all others
+    priority = -1000  # after all others
 
-    def __init__(self):
-        self.asked = False
+    def __init__(self, snapshots):
+        self.snapshots = snapshots
+        self.asked = None
+        self._before = {}
 
     def initialize(self, trainer):
-        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-            signal.signal(signal.SIGINT, self._ask)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and a shell's & ask for
+                self._before[number] = signal.signal(number, self._ask)
 
-    def _ask(self, *_):
+    def finalize(self):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number, _):
         if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
+            raise KeyboardInterrupt(number)
+        self.asked = number
 
     def __call__(self, trainer):
         if self.asked:
-            raise KeyboardInterrupt
-
-
-def stop_on_nan(trainer):
-    """Ends the training where the loss is no finite number. Raises: ValueError."""
-    nll = float(trainer.observation['main/nll'].array)
-    if not math.isfinite(nll):
-        raise ValueError('the loss is {} at iteration {}: try a smaller --learning_rate, or --clip'
-                         .format(nll, trainer.updater.iteration))
+            self.snapshots.save(trainer)
+            raise KeyboardInterrupt(self.asked)
 
 
 class PlainOutput:

@@ -1,40 +1,112 @@
-"""Files that appear whole or not at all, and .npz files that cannot run code."""
+"""Files that appear whole or not at all, and folders that belong to one process at a time."""
 import contextlib
+import fcntl
 import os
-import zipfile
-import zlib
-
-import numpy as np
-
-# What numpy.load and the readers below it raise for files that are damaged or something else
-_UNREADABLE = (ValueError, EOFError, KeyError, TypeError, IndexError, AttributeError, RuntimeError,
-               MemoryError, OverflowError, zipfile.BadZipFile, zlib.error)
+import re
+import stat
 
 
 @contextlib.contextmanager
 def atomic_write(path):
     """A binary file to write to, which takes the place of `path` only when all of it is on disk.
 
-    It is written under a temporary name beside `path`, synced, and renamed. If the block raises,
-    what stood under `path` before is still there, and the temporary file is not.
+    It is written under a temporary name beside `path`, synced, and renamed; then the folder is
+    synced, so that the new name lasts, too. If the block raises, what stood under `path` before is
+    still there, and the temporary file is not. A process that is killed leaves it: see
+    `remove_leftovers`.
 
-    Raises: OSError where the folder cannot be written.
+    Raises: OSError that names the file where it cannot be written.
     """
-    path = os.path.realpath(path)  # a link stays a link
-    temporary = os.path.join(os.path.dirname(path),
-                             '.{}.{}.tmp'.format(os.path.basename(path), os.getpid()))
+    real = os.path.realpath(path)  # a link stays a link
+    folder = os.path.dirname(real)
+    temporary = os.path.join(folder, '.{}.{}.tmp'.format(os.path.basename(real), os.getpid()))
     try:
         with open(temporary, 'wb') as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        os.replace(temporary, real)
+        _sync_folder(folder)
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        if getattr(error, 'filename', None) == temporary:
+        if isinstance(error, OSError) and error.filename in (None, temporary):
             error.filename, error.filename2 = path, None  # what the user asked for
         raise
+
+
+def _sync_folder(folder):
+    with contextlib.suppress(OSError):  # there are file systems that cannot
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def remove_leftovers(folder, names):
+    """Removes what `atomic_write` left in a folder of processes that were killed.
+
+    Args:
+        folder: that no other process writes these files to (see `lock`); need not be there.
+        names: a regular expression for the names of the files that they were to become.
+    """
+    temporary = re.compile(r'\.(?:{})\.\d+\.tmp'.format(names))
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(folder):
+            if temporary.fullmatch(name):
+                os.unlink(os.path.join(folder, name))
+
+
+def lock(folder):
+    """Claims a folder for this process, until that ends, however it ends, or drops the lock.
+
+    Returns: the lock; None where there is no such folder.
+
+    Raises: BlockingIOError where another process has claimed it.
+    """
+    try:
+        claim = _Lock(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        fcntl.flock(claim.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise BlockingIOError(error.errno, 'another process is writing to this folder', folder) \
+            from None
+    except OSError:
+        pass  # a file system without locks
+    return claim
+
+
+class _Lock:
+    # The folder itself is locked, so that no file of a lock is left
+    descriptor = None
+
+    def __init__(self, folder):
+        self.descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+    def close(self):
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+            self.descriptor = None
+
+    __del__ = close
+
+
+def is_older(path, other):
+    """Whether a file is not there, or was written before another one."""
+    return not os.path.exists(path) or os.stat(path).st_mtime_ns < os.stat(other).st_mtime_ns
+
+
+def open_regular(path):
+    """Opens a file for reading bytes. Raises: OSError for what is none: a folder, a pipe, a device."""
+    # A pipe that nobody writes to would not open without O_NONBLOCK
+    file = open(path, 'rb', opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError('{}: this is no regular file'.format(path))
+    return file
 
 
 def make_folder(path):
@@ -56,23 +128,3 @@ def check_target(path):
     check_writable(os.path.dirname(path) or '.')
     if os.path.isdir(path):
         raise IsADirectoryError('{}: this is a folder'.format(path))
-
-
-@contextlib.contextmanager
-def open_npz(path):
-    """The arrays of an .npz file, never unpickled, as `numpy.load` gives them.
-
-    Raises: ValueError that names the file, for whatever is wrong with it, also where the block that
-        reads it raises one; OSError where it cannot be read.
-    """
-    try:
-        npz = np.load(path, allow_pickle=False)
-        if not isinstance(npz, np.lib.npyio.NpzFile):
-            raise ValueError('it is a single array')
-        with npz:
-            yield npz
-    except _UNREADABLE as error:
-        reason = ' '.join(str(error).split())
-        if isinstance(error, EOFError) or 'pickle' in reason:
-            reason = 'it is no .npz of plain arrays'
-        raise ValueError('{}: cannot be used: {}'.format(path, reason)) from error

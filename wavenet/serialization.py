@@ -5,18 +5,20 @@ his `chainer.serializers.load_npz` reads ours, and one JSON string, `config`, wi
 sizes and whatever else is known of it. His files, which hold no `config`, load here too: the
 shapes of the parameters tell the sizes.
 
-Nothing is ever unpickled. Chainer's own `load_npz` allows pickle, so that a stranger's file could
-run code.
+Nothing is ever unpickled, and nothing is read before its size is known (`wavenet/npz.py`). Chainer's
+own `load_npz` allows pickle, so that a stranger's file could run code.
 """
 import json
 
+import chainer
 import numpy as np
 from chainer import serializers
 
 from wavenet import models
-from wavenet.files import atomic_write, open_npz
+from wavenet.npz import open_npz, save_npz
 
 CONFIG = 'config'
+CONFIG_SIZE = 1 << 20  # bytes, at most
 SETTINGS = 'settings'
 NO_MODEL = "it holds no PixelCNN of the post's kind"
 TRAINER_PREFIX = 'updater/model:main/predictor/'  # where a trainer's snapshot keeps the model
@@ -30,13 +32,26 @@ def save_model(path, model, **about):
         model: a `PixelCNN`, on any device.
         about: what else is to be known of it, JSON values; generate.py reads `height` and `width`.
 
-    Raises: OSError where the file cannot be written.
+    The same model and configuration give the same bytes.
+
+    Raises: OSError where the file cannot be written; ValueError for a model that is not finite.
     """
     arrays = serializers.npz.serialize(model)
     config = dict(about, model='PixelCNN', **model.architecture)
     arrays[CONFIG] = np.array(json.dumps(config, sort_keys=True))
-    with atomic_write(path) as file:
-        np.savez_compressed(file, **arrays)
+    save_arrays(path, arrays)
+
+
+def save_arrays(path, arrays):
+    """Writes a dict of arrays to one .npz, if they are finite. Raises: as `save_model`."""
+    for name, array in arrays.items():
+        if not _finite(array):
+            raise ValueError('{} is not written: {} is not finite'.format(path, name))
+    save_npz(path, arrays)
+
+
+def _finite(array):
+    return array.dtype.kind not in 'fc' or bool(np.isfinite(array).all())
 
 
 def load_model(path):
@@ -53,9 +68,9 @@ def load_model(path):
     with open_npz(path) as npz:
         prefix = TRAINER_PREFIX if TRAINER_PREFIX + 'conv1/W' in npz.files else ''
         sizes = _architecture(npz, prefix)
+        about = json.loads(_config(npz)) if CONFIG in npz.files else {}
         model = models.PixelCNN(**sizes)
-        serializers.NpzDeserializer(npz, prefix).load(model)
-        about = json.loads(str(npz[CONFIG][()])) if CONFIG in npz.files else {}
+        _Deserializer(npz, prefix).load(model)
         if not isinstance(about, dict):
             raise ValueError('its config is no JSON object')
         for name in ('height', 'width'):
@@ -73,15 +88,67 @@ def load_trainer(path, trainer):
         trainer is of no use then; no file is touched.
     """
     with open_npz(path) as npz:
-        model = trainer.updater.get_optimizer('main').target.predictor
+        optimizer = trainer.updater.get_optimizer('main')
+        model = optimizer.target.predictor
         sizes = _architecture(npz, TRAINER_PREFIX)
         other = ['{} {} (here {})'.format(name, size, model.architecture[name])
                  for name, size in sizes.items() if size != model.architecture[name]]
         if other:
             raise ValueError('it is of another architecture: ' + ', '.join(other))
-        if not any(name.endswith('/' + SETTINGS) for name in npz.files):
+        if not npz.sealed or not any(name.endswith('/' + SETTINGS) for name in npz.files):
             raise ValueError('it is no snapshot of this train.py, so training cannot go on from it')
-        serializers.NpzDeserializer(npz).load(trainer)
+        deserializer = _Deserializer(npz)
+        deserializer.load(trainer)
+        others = sorted(set(npz.files) - deserializer.names)
+        if others:
+            raise ValueError('its {} does not belong there'.format(others[0]))
+        _check_optimizer(optimizer)
+        if trainer.updater.iteration < 1:
+            raise ValueError('it is of no iteration')
+
+
+def _check_optimizer(optimizer):
+    """Raises: ValueError for a state that training does not come to."""
+    for name, param in optimizer.target.namedparams():
+        state = param.update_rule.state or {}
+        if optimizer.t < 1 or param.update_rule.t < 1 or any(
+                (array.shape, array.dtype) != (param.shape, param.dtype) for array in state.values()):
+            raise ValueError("the optimizer's state of {} makes no sense".format(name))
+
+
+class _Deserializer(serializers.NpzDeserializer):
+    """Chainer's, for the file of a stranger: nothing is cast or stretched to fit, nothing may be
+    missing or not finite. `names` are those that it was asked for."""
+
+    def __init__(self, npz, path='', names=None):
+        super().__init__(npz, path)
+        self.names = set() if names is None else names
+
+    def __getitem__(self, key):
+        return _Deserializer(self.npz, self.path + key.strip('/') + '/', self.names)
+
+    def __call__(self, key, value):
+        name = self.path + key.lstrip('/')
+        self.names.add(name)
+        shape, dtype = self.npz.header(name)
+        if isinstance(value, chainer.get_array_types()):
+            fits = (shape, dtype) == (value.shape, value.dtype)
+        else:  # None stands for an array whose shape Chainer does not know yet
+            fits = value is None or shape == () and (dtype.kind == 'U') == isinstance(value, str)
+        if not fits:
+            raise ValueError('its {} does not fit: {} {}'.format(name, dtype, shape))
+        value = super().__call__(key, value)
+        loaded = value if isinstance(value, chainer.get_array_types()) else np.asarray(value)
+        if not _finite(chainer.backends.cuda.to_cpu(loaded)):
+            raise ValueError('its {} is not finite'.format(name))
+        return value
+
+
+def _config(npz):
+    shape, dtype = npz.header(CONFIG)
+    if shape or dtype.kind != 'U' or dtype.itemsize > CONFIG_SIZE:
+        raise ValueError('its config is no text')
+    return str(npz[CONFIG][()])
 
 
 def _architecture(npz, prefix):
@@ -89,8 +156,12 @@ def _architecture(npz, prefix):
 
     Raises: ValueError unless the file holds the parameters of exactly such a model.
     """
-    shapes = {name[len(prefix):]: npz[name].shape
-              for name in npz.files if name.startswith(prefix) and name != CONFIG}
+    shapes = {}
+    for name in npz.files:
+        if name.startswith(prefix) and name != CONFIG:
+            shapes[name[len(prefix):]], dtype = npz.header(name)
+            if dtype != np.float32:
+                raise ValueError(NO_MODEL + ' ({} is {}, not float32)'.format(name, dtype))
     try:
         hidden_dims, in_channels, _, _ = shapes['conv1/W']
         out_hidden_dims, out_channels = shapes['conv2/W'][0], shapes['conv4/W'][0]
@@ -110,7 +181,7 @@ def _architecture(npz, prefix):
     expected.update({name + '/b': shape[:1] for name, shape in convolutions.items()})
     wrong = sorted(name for name in expected.keys() | shapes.keys()
                    if expected.get(name) != shapes.get(name))
-    if wrong or in_channels == 0 or out_channels % in_channels:
+    if wrong or in_channels not in (1, 3) or out_channels % in_channels:
         raise ValueError(NO_MODEL + (' ({} does not fit)'.format(wrong[0]) if wrong else ''))
     return {'in_channels': in_channels, 'hidden_dims': hidden_dims, 'block_num': block_num,
             'out_hidden_dims': out_hidden_dims, 'out_dims': out_channels // in_channels}
