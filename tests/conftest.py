@@ -17,6 +17,7 @@ DATA = os.path.join(HERE, 'data')
 
 def pytest_configure(config):
     config.addinivalue_line('markers', 'gpu: needs an NVIDIA GPU and CuPy')
+    config.addinivalue_line('markers', 'slow: takes more than ten seconds')
 
 
 def pytest_collection_modifyitems(items):
