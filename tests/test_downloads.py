@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from test_datasets import bytes_of
-from wavenet import datasets, downloads
+from wavenet import datasets, downloads, fetch
 
 
 # mnist
@@ -44,14 +44,15 @@ def no_network(monkeypatch, tmp_path):
     """An empty cache, and a network where only what is put into the dict is there."""
     pages = {}
 
-    def urlopen(url, timeout):
+    def urlopen(request, timeout):
+        url = request.full_url
         if url not in pages:
             raise OSError('no network')
         response = io.BytesIO(pages[url])
         response.headers = {'Content-Length': str(len(pages[url]))}
         return response
 
-    monkeypatch.setattr(downloads.urllib.request, 'urlopen', urlopen)
+    monkeypatch.setattr(fetch.urllib.request, 'urlopen', urlopen)
     root = chainer.dataset.get_dataset_root()
     chainer.dataset.set_dataset_root(str(tmp_path / 'cache'))
     yield pages

@@ -9,9 +9,10 @@ import warnings
 
 import chainer
 import numpy as np
-from PIL import Image  # matplotlib brings Pillow
+from PIL import Image, UnidentifiedImageError  # matplotlib brings Pillow
 
 from wavenet import downloads
+from wavenet.files import open_regular
 from wavenet.npz import PICTURES, open_npz
 from wavenet.utils import binarize as draw_binary
 from wavenet.utils import check_levels, quantize
@@ -20,6 +21,9 @@ from wavenet.utils import check_levels, quantize
 INTENSITY = np.arange(256, dtype='f') * np.float32(1 / 255)
 
 ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.gif', '.tif', '.tiff', '.webp', '.ppm', '.pgm')
+
+FORMATS = ('PNG', 'JPEG', 'BMP', 'GIF', 'TIFF', 'WEBP', 'PPM')
+MAX_PIXELS = 1 << 24  # of an image, 4096 × 4096
 
 NAMES = ('digits', 'mnist', 'cifar10', 'cifar')
 DIGITS = os.path.join(os.path.dirname(__file__), 'data', 'digits.npz')
@@ -259,24 +263,38 @@ def _name(entry):
 def _read_image(path):
     """uint8 (1, H, W) or (3, H, W); what is transparent becomes white"""
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
-            warnings.simplefilter('ignore')  # of a palette's kind of transparency
-            gray = image.mode in ('1', 'L', 'LA')
-            if image.mode.startswith(('I', 'F')):
-                raise ValueError('it has more than 8 bits a channel')
-            if 'A' in image.mode or 'transparency' in image.info:
-                image = image.convert('RGBA')
-                white = Image.new('RGBA', image.size, 'white')
-                image = Image.alpha_composite(white, image)
-            pixels = np.asarray(image.convert('L' if gray else 'RGB'))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError('{}: no image that can be read ({})'.format(path, error)) from error
+        with warnings.catch_warnings(), open_regular(path) as file:
+            warnings.simplefilter('ignore')  # of a palette's kind of transparency, of large images
+            pixels = _decode(file)
+    except Exception as error:  # what damage can raise is no list
+        reason = ('it is of none of the formats ' + ', '.join(FORMATS)
+                  if isinstance(error, UnidentifiedImageError) else error)
+        raise ValueError('{}: no image that can be read ({})'.format(path, reason)) from error
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def _decode(file):
+    """uint8 (H, W) or (H, W, 3)"""
+    # Of the other formats that Pillow knows, some start a program to be read
+    with Image.open(file, formats=FORMATS) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise ValueError('it has more than {} pixels'.format(MAX_PIXELS))
+        if getattr(image, 'is_animated', False) and image.format != 'MPO':  # a camera's JPEG
+            raise ValueError('it holds more than one picture')
+        gray = image.mode in ('1', 'L', 'LA')
+        if image.mode.startswith(('I', 'F')):
+            raise ValueError('it has more than 8 bits a channel')
+        if 'A' in image.mode or 'transparency' in image.info:
+            image = image.convert('RGBA')
+            white = Image.new('RGBA', image.size, 'white')
+            image = Image.alpha_composite(white, image)
+        return np.asarray(image.convert('L' if gray else 'RGB'))
 
 
 def _read_npz(path):
     with open_npz(path, PICTURES) as npz:
-        arrays = {name: npz[name] for name in npz.files}
+        arrays = {name: npz[name] for name in ('train_x', 'train_y', 'test_x', 'test_y')
+                  if name in npz.files}
     if 'train_x' not in arrays:
         raise ValueError('{}: holds no train_x, uint8 (N, H, W), (N, C, H, W) or (N, H, W, C)'.format(
             path))

@@ -1,26 +1,22 @@
 """MNIST and CIFAR-10: from a folder of files, from Chainer's cache of data sets, or downloaded.
 
-What is downloaded is checked, and kept in Chainer's cache in Chainer's own form, so that
-`chainer.datasets.get_mnist` finds it too. Nothing is unpickled and no archive is unpacked to disk.
+What is downloaded (`wavenet/fetch.py`) is checked, and kept in Chainer's cache in Chainer's own form,
+so that `chainer.datasets.get_mnist` finds it too. Nothing is unpickled, no archive is unpacked to
+disk, and nothing is unpacked further than the files can be long.
 """
 import gzip
 import hashlib
-import http.client
 import io
 import math
 import os
-import struct
-import sys
 import tarfile
-import urllib.request
-import zlib
 
 import chainer
 import numpy as np
-import tqdm
 
-from wavenet.files import atomic_write
-from wavenet.npz import PICTURES, open_npz
+from wavenet.fetch import fetch
+from wavenet.files import atomic_write, open_regular
+from wavenet.npz import PICTURES, check_ratio, open_npz
 
 MNIST_MIRRORS = ('https://storage.googleapis.com/cvdf-datasets/mnist/',
                  'https://ossci-datasets.s3.amazonaws.com/mnist/')
@@ -36,6 +32,10 @@ CIFAR_URL = 'https://www.cs.toronto.edu/~kriz/' + CIFAR_ARCHIVE
 CIFAR_MD5 = 'c32a1d4ab5d03f1284b67883e8d87530'
 CIFAR_TRAIN = ['data_batch_{}.bin'.format(n) for n in range(1, 6)]
 CIFAR_TEST = ['test_batch.bin']
+
+# Bytes, at most: a file of MNIST, packed and not; of CIFAR-10 the archive, one of its files, all
+MNIST_PACKED, MNIST_SIZE = 16 << 20, 64 << 20
+CIFAR_PACKED, CIFAR_FILE, CIFAR_SIZE = 200 << 20, 40 << 20, 256 << 20
 
 
 def mnist(folder=None):
@@ -54,7 +54,7 @@ def mnist(folder=None):
 def _mnist_part(folder, prefix, cached):
     names = [name for name in MNIST_FILES if name.startswith(prefix)]  # images, labels
     if folder is not None:
-        images, classes = [_read_idx(*_find_idx(folder, name)) for name in names]
+        images, classes = [_read_idx_file(folder, name) for name in names]
         if len(images) != len(classes) or images.ndim != 3 or classes.ndim != 1:
             raise ValueError('{}: {} and {} do not belong together'.format(folder, *names))
         return images[:, None], classes
@@ -69,57 +69,63 @@ def _mnist_part(folder, prefix, cached):
                    path + ' (delete it to download it again)')
         return images[:, None], classes
 
-    images, classes = [_read_idx(name, _download_mnist(name)) for name in names]
+    images, classes = [_download_mnist(name) for name in names]
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with atomic_write(path) as file:
         np.savez_compressed(file, x=images.reshape(-1, 784), y=classes)
     return images[:, None], classes
 
 
-def _find_idx(folder, name):
-    """(path, decompressed bytes) of one of MNIST's files in a folder"""
+def _read_idx_file(folder, name):
+    """The array in one of MNIST's files in a folder"""
     for path in (os.path.join(folder, name + '.gz'), os.path.join(folder, name)):
         if os.path.exists(path):
-            with open(path, 'rb') as file:
-                content = file.read()
-            return path, _gunzip(path, content) if path.endswith('.gz') else content
+            with open_regular(path) as file:
+                size = os.fstat(file.fileno()).st_size
+                return _read_idx(path, gzip.GzipFile(fileobj=file), size, PICTURES) \
+                    if path.endswith('.gz') else _read_idx(path, file, size, 1)
     raise FileNotFoundError('{}: no {} in this folder, gzipped or not; MNIST is the files {} of {}'
                             .format(folder, name, ', '.join(MNIST_FILES), MNIST_MIRRORS[0]))
-
-
-def _gunzip(path, content):
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise ValueError('{}: damaged, or no gzip file ({})'.format(path, error)) from error
 
 
 def _idx_header(array):
     return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, '>u4').tobytes()
 
 
-def _read_idx(path, content):
-    """The array in an idx file: 0, 0, 8 for uint8, the dimensions, then the values."""
-    ndim = content[3] if len(content) > 3 else 0
-    shape = struct.unpack('>{}I'.format(ndim), content[4:4 + 4 * ndim].ljust(4 * ndim, b'\xff'))
-    values = np.frombuffer(content[4 + 4 * ndim:], 'u1')
-    if content[:3] != b'\0\0\x08' or ndim not in (1, 3) or values.size != math.prod(shape):
-        raise ValueError('{}: damaged, or no idx file'.format(path))
-    return values.reshape(shape)
+def _read_idx(path, stream, size, ratio):
+    """The array in an idx file: 0, 0, 8 for uint8, the dimensions, then the values.
+
+    `size` is that of the file, and the array has not more than `ratio` times as many values.
+    """
+    try:
+        start = stream.read(4)
+        if start not in (b'\0\0\x08\1', b'\0\0\x08\3'):
+            raise ValueError('it does not begin as one')
+        shape = np.frombuffer(stream.read(4 * start[3]), '>u4').tolist()
+        claimed = math.prod(shape)
+        check_ratio(claimed, size, ratio)
+        values = stream.read(claimed + 1)
+        if len(shape) != start[3] or len(values) != claimed:
+            raise ValueError('its values are more or less than it says')
+    except Exception as error:
+        raise ValueError('{}: damaged, or no idx file ({})'.format(path, error)) from error
+    return np.frombuffer(values, 'u1').reshape(shape)
 
 
 def _download_mnist(name):
-    reasons = []
-    for mirror in MNIST_MIRRORS:
-        url = mirror + name + '.gz'
+    def check(url, content):
         try:
-            content = _gunzip(url, _download(url))
-            _check(content, 'sha256', MNIST_FILES[name], url)
-            return content
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            reasons.append('{}: {}'.format(url, error))
-    raise OSError('cannot download MNIST ({}): put {} into a folder and name it with --data'.format(
-        '; '.join(reasons), ', '.join(name + '.gz' for name in MNIST_FILES)))
+            unpacked = gzip.GzipFile(fileobj=io.BytesIO(content)).read(MNIST_SIZE)
+        except Exception as error:
+            raise ValueError('damaged, or no gzip file ({})'.format(error)) from error
+        _check(unpacked, 'sha256', MNIST_FILES[name], url)
+        return _read_idx(url, io.BytesIO(unpacked), len(unpacked), 1)
+
+    try:
+        return fetch([mirror + name + '.gz' for mirror in MNIST_MIRRORS], MNIST_PACKED, check)
+    except OSError as error:
+        raise OSError('cannot download MNIST ({}): put {} into a folder and name it with --data'.format(
+            error, ', '.join(name + '.gz' for name in MNIST_FILES))) from error
 
 
 def cifar10(folder=None):
@@ -143,13 +149,15 @@ def cifar10(folder=None):
                 raise ValueError('it holds no images (delete it to download them again)')
             return parts
 
+    def check(url, content):
+        _check(content, 'md5', CIFAR_MD5, url)
+        return _read_cifar_archive(url, io.BytesIO(content))
+
     try:
-        content = _download(CIFAR_URL)
-        _check(content, 'md5', CIFAR_MD5, CIFAR_URL)
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        raise OSError('cannot download CIFAR-10 ({}: {}): put {} into a folder and name it with '
-                      '--data'.format(CIFAR_URL, error, CIFAR_ARCHIVE)) from error
-    train, test = _read_cifar_archive(CIFAR_URL, io.BytesIO(content))
+        train, test = fetch([CIFAR_URL], CIFAR_PACKED, check)
+    except OSError as error:
+        raise OSError('cannot download CIFAR-10 ({}): put {} into a folder and name it with --data'
+                      .format(error, CIFAR_ARCHIVE)) from error
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with atomic_write(path) as file:
         np.savez_compressed(file, train_x=train[0].reshape(-1, 3072), train_y=train[1],
@@ -160,7 +168,7 @@ def cifar10(folder=None):
 def _read_cifar_folder(folder):
     path = os.path.join(folder, CIFAR_ARCHIVE)
     if os.path.exists(path):
-        with open(path, 'rb') as file:
+        with open_regular(path) as file:
             return _read_cifar_archive(path, file)
     bins = {}
     for name in CIFAR_TRAIN + CIFAR_TEST:
@@ -168,22 +176,41 @@ def _read_cifar_folder(folder):
         if not os.path.exists(path):
             raise FileNotFoundError('{}: neither {} nor {} in this folder; CIFAR-10 is at {}'.format(
                 folder, CIFAR_ARCHIVE, name, CIFAR_URL))
-        with open(path, 'rb') as file:
-            bins[name] = file.read()
+        with open_regular(path) as file:
+            bins[name] = file.read(CIFAR_FILE)
     return _read_cifar_bins(folder, bins)
 
 
 def _read_cifar_archive(path, file):
     bins = {}
     try:
-        with tarfile.open(fileobj=file, mode='r:gz') as archive:
+        # As a stream, which is read forwards only, and no further than the archive can be long
+        with tarfile.open(fileobj=_Bounded(gzip.GzipFile(fileobj=file)), mode='r|') as archive:
             for member in archive:
                 name = os.path.basename(member.name)
-                if member.isfile() and name in CIFAR_TRAIN + CIFAR_TEST:
+                if member.name.startswith('/') or '..' in member.name.split('/') \
+                        or not (member.isreg() or member.isdir()) or member.size > CIFAR_FILE:
+                    raise ValueError('it holds {!r}, as CIFAR-10 does not'.format(member.name))
+                if member.isreg() and name in CIFAR_TRAIN + CIFAR_TEST:
                     bins[name] = archive.extractfile(member).read()
-    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+    except Exception as error:  # what damage can raise is no list
         raise ValueError('{}: damaged, or no archive ({})'.format(path, error)) from error
     return _read_cifar_bins(path, bins)
+
+
+class _Bounded:
+    """A stream that ends with an error after CIFAR_SIZE bytes."""
+
+    def __init__(self, stream):
+        self.stream = stream
+        self.left = CIFAR_SIZE
+
+    def read(self, size):
+        content = self.stream.read(size)
+        self.left -= len(content)
+        if self.left < 0:
+            raise ValueError('it is longer than CIFAR-10')
+        return content
 
 
 def _read_cifar_bins(path, bins):
@@ -207,17 +234,3 @@ def _check(content, algorithm, expected, what):
     if found != expected:
         raise ValueError('checksum mismatch: the {} of {} is {}…, not {}…'.format(
             algorithm, what, found[:12], expected[:12]))
-
-
-def _download(url):
-    """The bytes at an address, with a progress bar where there is a terminal."""
-    with urllib.request.urlopen(url, timeout=30) as response, tqdm.tqdm(
-            total=int(response.headers.get('Content-Length') or 0) or None, unit='B',
-            unit_scale=True, desc=url.rsplit('/', 1)[1], disable=not sys.stderr.isatty()) as bar:
-        content = bytearray()
-        while True:
-            chunk = response.read(1 << 16)
-            if not chunk:
-                return bytes(content)
-            content += chunk
-            bar.update(len(chunk))
