@@ -6,6 +6,8 @@ import tqdm
 
 from wavenet import cli, datasets, files, pictures, sampling, serialization
 
+MOST_PIXELS = 512 * 512  # of a picture, where the model's file alone says how large it is
+
 
 def make_parser():
     parser = cli.ArgumentParser(description=__doc__)
@@ -57,6 +59,13 @@ def main(parser):
             batch, (height, width) = len(originals) * args.count, originals.shape[2:]
             if args.rows > height:
                 raise ValueError('--rows {}: the images have {} rows'.format(args.rows, height))
+        elif height * width > MOST_PIXELS and not (args.height and args.width):
+            raise ValueError('{}: its pictures are {}×{}: give --height and --width'.format(
+                args.model, width, height))
+        values = batch * model.in_channels * height * width
+        # Draws, pictures, and what is made of them on the way to a file
+        cli.check_memory(values * (8 + 4 + 16 * args.scale ** 2), '{} pictures'.format(batch))
+        if args.complete:
             given = originals.repeat(args.count, axis=0), args.rows
         model.to_device(device)
         with tqdm.tqdm(total=height * width, unit='pixel', disable=not sys.stderr.isatty()) as bar:

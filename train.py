@@ -74,10 +74,15 @@ def main(parser):
         device = cli.use_device(args)
         train, test = datasets.load(args.dataset, args.channels, args.levels, args.data,
                                     args.binarize, args.seed, args.test_limit)
+        if args.batchsize > max(len(train), parser.get_default('batchsize')):
+            raise ValueError('--batchsize {}: there are only {} images to train on'.format(
+                args.batchsize, len(train)))
+        sizes = (args.channels, 2 * args.hidden_dim, args.blocks_num, args.out_hidden_dim,
+                 1 if args.loss == 'sigmoid' else args.levels)
+        # Weights, masks, gradients, and two moments of these
+        cli.check_memory(5 * 4 * models.count_parameters(*sizes), 'a model of these sizes')
         np.random.seed(args.seed)  # Chainer draws the weights from here
-        model = models.Classifier(models.PixelCNN(
-            args.channels, 2 * args.hidden_dim, args.blocks_num, args.out_hidden_dim,
-            1 if args.loss == 'sigmoid' else args.levels))
+        model = models.Classifier(models.PixelCNN(*sizes))
         for part in (model, train, test):
             part.to_device(device)
     optimizer = chainer.optimizers.Adam(args.learning_rate).setup(model)

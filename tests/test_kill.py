@@ -16,7 +16,7 @@ from test_resume import contents
 from test_train import SMALL, images  # noqa: F401  a fixture
 from wavenet import npz, serialization, snapshots
 
-ROUNDS = int(os.environ.get('KILL_ROUNDS', 3))
+ROUNDS = int(os.environ.get('KILL_ROUNDS', 2))
 KILLS = 12  # in a round, at most; then it may end
 OPTIONS = ['--epoch', 60, '--levels', 4]
 

@@ -3,8 +3,10 @@ import os
 import struct
 import zipfile
 
+import hypothesis
 import numpy as np
 import pytest
+from hypothesis import strategies
 
 from wavenet import npz
 
@@ -187,3 +189,27 @@ def test_a_flipped_bit_in_a_file_of_numpy_is_noticed_or_harmless(tmp_path):
         else:                                              # a date, say, or a name: seen by others
             assert all((arrays[name] == ARRAYS[name]).all() for name in arrays.keys() & ARRAYS)
     assert noticed > len(whole) / 2
+
+
+@pytest.fixture(scope='module')
+def unsealed(tmp_path_factory):
+    """(the bytes of a file of NumPy's, a path to write others to)"""
+    path = tmp_path_factory.mktemp('npz') / 'file'
+    np.savez_compressed(str(path) + '.npz', **ARRAYS)
+    return (path.parent / 'file.npz').read_bytes(), path
+
+
+@hypothesis.settings(max_examples=500, derandomize=True, deadline=None, database=None)
+@hypothesis.given(strategies.lists(strategies.tuples(
+    strategies.integers(0, 600), strategies.integers(0, 8), strategies.binary(max_size=8)), min_size=1))
+def test_whatever_a_file_holds_it_is_read_or_refused(unsealed, edits):
+    content, path = bytearray(unsealed[0]), unsealed[1]
+    for position, removed, inserted in edits:
+        content[position:position + removed] = inserted
+    path.write_bytes(content)
+    try:
+        arrays = read(path)
+    except ValueError as error:
+        assert str(error).startswith(str(path))
+    else:
+        assert sum(array.nbytes for array in arrays.values()) < 1000

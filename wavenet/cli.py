@@ -133,6 +133,17 @@ def add_tf32_option(parser):
                              'faster, and rounded to 10 bits instead of 23 (default: off)')
 
 
+def check_memory(size, what):
+    """Raises: MemoryError where the machine has less memory than `size` bytes.
+
+    The system promises more than it has, and ends a process that takes it at its word.
+    """
+    there = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+    if size > there:
+        raise MemoryError('{} would need {:.3g} GB, this machine has {:.3g}'.format(
+            what, size / 1e9, there / 1e9))
+
+
 def use_device(args):
     """Makes the device that the options name the current one; on a CPU, keeps memory for large arrays.
 

@@ -186,10 +186,11 @@ def _read_cifar_archive(path, file):
     try:
         # As a stream, which is read forwards only, and no further than the archive can be long
         with tarfile.open(fileobj=_Bounded(gzip.GzipFile(fileobj=file)), mode='r|') as archive:
-            for member in archive:
+            for number, member in enumerate(archive):
                 name = os.path.basename(member.name)
                 if member.name.startswith('/') or '..' in member.name.split('/') \
-                        or not (member.isreg() or member.isdir()) or member.size > CIFAR_FILE:
+                        or not (member.isreg() or member.isdir()) or member.issparse() \
+                        or member.size > CIFAR_FILE or number > 100:
                     raise ValueError('it holds {!r}, as CIFAR-10 does not'.format(member.name))
                 if member.isreg() and name in CIFAR_TRAIN + CIFAR_TEST:
                     bins[name] = archive.extractfile(member).read()

@@ -19,7 +19,7 @@ def atomic_write(path):
     """
     real = os.path.realpath(path)  # a link stays a link
     folder = os.path.dirname(real)
-    temporary = os.path.join(folder, '.{}.{}.tmp'.format(os.path.basename(real), os.getpid()))
+    temporary = _temporary(real)
     try:
         with open(temporary, 'wb') as file:
             yield file
@@ -33,6 +33,11 @@ def atomic_write(path):
         if isinstance(error, OSError) and error.filename in (None, temporary):
             error.filename, error.filename2 = path, None  # what the user asked for
         raise
+
+
+def _temporary(path):
+    return os.path.join(os.path.dirname(path),
+                        '.{}.{}.tmp'.format(os.path.basename(path), os.getpid()))
 
 
 def _sync_folder(folder):
@@ -126,5 +131,7 @@ def check_writable(folder):
 def check_target(path):
     """Raises: OSError for a path where no file can be written."""
     check_writable(os.path.dirname(path) or '.')
+    with contextlib.suppress(FileNotFoundError):
+        os.stat(_temporary(path))  # a name may be too long
     if os.path.isdir(path):
         raise IsADirectoryError('{}: this is a folder'.format(path))

@@ -165,6 +165,13 @@ class PixelCNN(chainer.Chain):
         return F.reshape(h, (batch_size, self.out_dims, self.in_channels, height, width))
 
 
+def count_parameters(in_channels, hidden_dims, block_num, out_hidden_dims, out_dims):
+    """How many numbers a `PixelCNN` of these sizes learns, without its biases, which are few."""
+    half = hidden_dims // 2
+    return (in_channels * hidden_dims * 49 + block_num * (2 * hidden_dims * half + half * half * 9)
+            + out_hidden_dims * (hidden_dims + out_dims * in_channels))
+
+
 class Classifier(chainer.Chain):
     """The loss: minus the log-likelihood of the pictures, in nats per image.
 
