@@ -211,13 +211,15 @@ chainer.dataset.set_dataset_root({!r})
 print(len(datasets.load('mnist')[0]))
 '''.format(sums, server.url, str(tmp_path / 'cache'))
     processes = [subprocess.Popen([sys.executable, '-c', program], cwd=ROOT, stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE, universal_newlines=True) for _ in range(2)]
+                                  stderr=subprocess.PIPE, universal_newlines=True)
+                 for _ in range(2)]
     for process in processes:
         out, err = process.communicate(timeout=60)
         assert (process.returncode, out, err) == (0, '6\n', '')
     asked = len(server.asked)
     assert asked in (4, 6, 8)                              # the second may have found a file
-    assert sorted(path.name for path in (tmp_path / 'cache').rglob('*.*')) == ['test.npz', 'train.npz']
+    names = sorted(path.name for path in (tmp_path / 'cache').rglob('*.*'))
+    assert names == ['test.npz', 'train.npz']
     assert subprocess.check_output([sys.executable, '-c', program], cwd=ROOT) == b'6\n'
     assert len(server.asked) == asked                      # nothing is fetched that is there
 

@@ -73,7 +73,8 @@ def test_a_full_disk_names_the_file():
 
 
 def test_leftovers_are_removed_and_nothing_else(tmp_path):
-    for name in ('.log.12.tmp', '.model.npz.3.tmp', '.other.3.tmp', 'log', '.log.tmp', 'log.12.tmp'):
+    for name in ('.log.12.tmp', '.model.npz.3.tmp', '.other.3.tmp', 'log', '.log.tmp',
+                 'log.12.tmp'):
         (tmp_path / name).write_bytes(b'')
     files.remove_leftovers(str(tmp_path), r'log|model\.npz')
     assert sorted(os.listdir(str(tmp_path))) == ['.log.tmp', '.other.3.tmp', 'log', 'log.12.tmp']
@@ -81,8 +82,8 @@ def test_leftovers_are_removed_and_nothing_else(tmp_path):
 
 
 def test_a_folder_is_claimed_by_one_process_until_it_ends(tmp_path):
-    hold = 'import sys; from wavenet import files; lock = files.lock({!r}); print(1, flush=True); ' \
-        'sys.stdin.read()'.format(str(tmp_path))
+    hold = 'import sys; from wavenet import files; lock = files.lock({!r}); ' \
+        'print(1, flush=True); sys.stdin.read()'.format(str(tmp_path))
     with subprocess.Popen([sys.executable, '-c', hold], cwd=ROOT, stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE) as process:
         process.stdout.readline()

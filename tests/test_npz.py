@@ -201,7 +201,8 @@ def unsealed(tmp_path_factory):
 
 @hypothesis.settings(max_examples=500, derandomize=True, deadline=None, database=None)
 @hypothesis.given(strategies.lists(strategies.tuples(
-    strategies.integers(0, 600), strategies.integers(0, 8), strategies.binary(max_size=8)), min_size=1))
+    strategies.integers(0, 600), strategies.integers(0, 8), strategies.binary(max_size=8)),
+    min_size=1))
 def test_whatever_a_file_holds_it_is_read_or_refused(unsealed, edits):
     content, path = bytearray(unsealed[0]), unsealed[1]
     for position, removed, inserted in edits:

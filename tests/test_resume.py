@@ -13,7 +13,7 @@ import pytest
 from chainer.training import StandardUpdater
 
 from conftest import ROOT
-from test_train import SMALL, check_error, images, train, train_script  # noqa: F401  two are fixtures
+from test_train import SMALL, check_error, images, train, train_script  # noqa: F401  fixtures
 from wavenet import cli, pictures, serialization, snapshots
 
 
@@ -131,7 +131,7 @@ def test_auto_without_snapshots_starts_from_the_beginning(train_here, tmp_path):
 
 
 @pytest.mark.parametrize('lost', ['model.npz', 'loss.png', 'samples/epoch_2.png'])
-def test_a_run_that_ended_before_its_last_files_writes_them_when_resumed(train_here, tmp_path, lost):
+def test_a_run_that_ended_before_its_last_files_writes_them_later(train_here, tmp_path, lost):
     train_here('--epoch', 2)
     before = results(tmp_path / 'out')
     (tmp_path / 'out' / lost).unlink()

@@ -29,8 +29,8 @@ class ArgumentParser(argparse.ArgumentParser):
 
     @contextlib.contextmanager
     def reporting(self, status=2, advice=str):
-        """Ends the command with one line where the block raises one of `ERRORS`: the reason, and what
-        `advice` gives when it is called then."""
+        """Ends the command with one line where the block raises one of `ERRORS`: the reason, and
+        what `advice` gives when it is called then."""
         try:
             yield
         except ERRORS as error:

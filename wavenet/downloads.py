@@ -1,8 +1,8 @@
 """MNIST and CIFAR-10: from a folder of files, from Chainer's cache of data sets, or downloaded.
 
-What is downloaded (`wavenet/fetch.py`) is checked, and kept in Chainer's cache in Chainer's own form,
-so that `chainer.datasets.get_mnist` finds it too. Nothing is unpickled, no archive is unpacked to
-disk, and nothing is unpacked further than the files can be long.
+What is downloaded (`wavenet/fetch.py`) is checked, and kept in Chainer's cache in Chainer's own
+form, so that `chainer.datasets.get_mnist` finds it too. Nothing is unpickled, no archive is
+unpacked to disk, and nothing is unpacked further than the files can be long.
 """
 import gzip
 import hashlib
@@ -124,8 +124,8 @@ def _download_mnist(name):
     try:
         return fetch([mirror + name + '.gz' for mirror in MNIST_MIRRORS], MNIST_PACKED, check)
     except OSError as error:
-        raise OSError('cannot download MNIST ({}): put {} into a folder and name it with --data'.format(
-            error, ', '.join(name + '.gz' for name in MNIST_FILES))) from error
+        raise OSError('cannot download MNIST ({}): put {} into a folder and name it with --data'
+                      .format(error, ', '.join(name + '.gz' for name in MNIST_FILES))) from error
 
 
 def cifar10(folder=None):

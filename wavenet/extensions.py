@@ -18,8 +18,8 @@ from wavenet.files import atomic_write
 
 
 def tolerant(call):
-    """Decorates an extension's `__call__`: where that fails, one line says so, and the training goes
-    on. For what the trainer's state does not depend on."""
+    """Decorates an extension's `__call__`: where that fails, one line says so, and the training
+    goes on. For what the trainer's state does not depend on."""
     @functools.wraps(call)
     def tolerated(self, trainer):
         try:
@@ -50,7 +50,7 @@ class Evaluator(extensions.Evaluator):
 
 
 class LogReport(extensions.LogReport):
-    """Chainer's LogReport, with a file `log` that is whole at any time and state that is checked."""
+    """Chainer's LogReport, with a file `log` that is whole at any time, and checked state."""
 
     def __init__(self, trigger):
         super().__init__(trigger=trigger, log_name=None)
@@ -83,7 +83,7 @@ class ProgressBar(extensions.ProgressBar):
 
 
 class ModelFile(extension.Extension):
-    """Writes the model into `model.npz`, with what else is known of it: `serialization.save_model`."""
+    """Writes the model, and what else is known of it, into `model.npz`."""
 
     priority = -200  # after the snapshot
 

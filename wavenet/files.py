@@ -105,7 +105,7 @@ def is_older(path, other):
 
 
 def open_regular(path):
-    """Opens a file for reading bytes. Raises: OSError for what is none: a folder, a pipe, a device."""
+    """Opens a file for reading bytes. Raises: OSError for what is none, say a pipe or a device."""
     # A pipe that nobody writes to would not open without O_NONBLOCK
     file = open(path, 'rb', opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

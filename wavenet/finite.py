@@ -26,6 +26,6 @@ def _stop(trainer, what):
     optimizer = trainer.updater.get_optimizer('main')
     norm = math.sqrt(sum(float((param.grad.astype('d') ** 2).sum())
                          for param in optimizer.target.params() if param.grad is not None))
-    raise ValueError('{} at iteration {}, with a learning rate of {} and a gradient norm of {:.4g}: try '
-                     'a smaller --learning_rate, or --clip'.format(
+    raise ValueError('{} at iteration {}, with a learning rate of {} and a gradient norm of {:.4g}:'
+                     ' try a smaller --learning_rate, or --clip'.format(
                          what, trainer.updater.iteration, optimizer.alpha, norm))

@@ -2,9 +2,9 @@
 
 A few kilobytes can claim, and even unpack to, gigabytes. So before an array is read its header says
 what it would take, the file as a whole must not claim a multiple of its own size that such files do
-not come to, and whoever reads an array can ask for its shape and dtype first (`Npz.header`). What is
-read is read to its end, where the zip's checksum of it is. In files of `save_npz` the zip's comment
-is a checksum of all before it, so that no flipped bit is overlooked.
+not come to, and whoever reads an array can ask for its shape and dtype first (`Npz.header`). What
+is read is read to its end, where the zip's checksum of it is. In files of `save_npz` the zip's
+comment is a checksum of all before it, so that no flipped bit is overlooked.
 """
 import contextlib
 import hashlib
@@ -32,15 +32,15 @@ _SEAL = b'sha256:'
 
 
 def save_npz(path, arrays):
-    """Writes a dict of arrays to one .npz, atomically, with a checksum; the same arrays give the same
-    bytes. `numpy.load` reads it, too.
+    """Writes a dict of arrays to one .npz, atomically, with a checksum; the same arrays give the
+    same bytes. `numpy.load` reads it, too.
 
     Raises: OSError where the file cannot be written.
     """
     # In memory: where the disk is full, NumPy's half of a zip would complain, too
     packed = io.BytesIO()
     np.savez_compressed(packed, **dict(sorted(arrays.items())))
-    packed.seek(-2, io.SEEK_END)                           # the length of the comment, the last field
+    packed.seek(-2, io.SEEK_END)  # the last field is the length of the comment
     packed.write(struct.pack('<H', len(_SEAL) + 64) + _SEAL)
     packed.write(hashlib.sha256(packed.getbuffer()).hexdigest().encode())
     with atomic_write(path) as file:
@@ -62,13 +62,13 @@ def open_npz(path, ratio=WEIGHTS):
         warnings.simplefilter('ignore')  # of headers that Python 2 has written, which are right
         try:
             yield Npz(file, ratio)
-        except Exception as error:  # what damage can raise, in zipfile, zlib, NumPy, JSON, is no list
+        except Exception as error:  # what damage can raise is no list
             reason = ' '.join(str(error).split()) or type(error).__name__
             raise ValueError('{}: cannot be used: {}'.format(path, reason)) from error
 
 
 def check_ratio(claimed, size, ratio):
-    """Raises: ValueError where `size` bytes claim to hold so many more that they cannot be right."""
+    """Raises: ValueError where `size` bytes claim to hold so many more that it cannot be true."""
     if claimed > max(HARMLESS, ratio * size):
         raise ValueError('{} bytes that claim to hold {}'.format(size, claimed))
 
@@ -134,7 +134,7 @@ def _open_zip(file):
 
 
 def _check_seal(file, size, comment):
-    """Whether there is a checksum. Raises: ValueError where it is not right, or half of it is gone."""
+    """Whether there is a checksum. Raises: ValueError where it is wrong or partly gone."""
     file.seek(max(0, size - 64))
     end = file.read()
     if not comment and end.endswith(b'\0\0'):             # as NumPy leaves it: no comment

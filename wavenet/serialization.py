@@ -5,8 +5,8 @@ his `chainer.serializers.load_npz` reads ours, and one JSON string, `config`, wi
 sizes and whatever else is known of it. His files, which hold no `config`, load here too: the
 shapes of the parameters tell the sizes.
 
-Nothing is ever unpickled, and nothing is read before its size is known (`wavenet/npz.py`). Chainer's
-own `load_npz` allows pickle, so that a stranger's file could run code.
+Nothing is ever unpickled, and nothing is read before its size is known (`wavenet/npz.py`).
+Chainer's own `load_npz` allows pickle, so that a stranger's file could run code.
 """
 import json
 
@@ -110,9 +110,9 @@ def load_trainer(path, trainer):
 def _check_optimizer(optimizer):
     """Raises: ValueError for a state that training does not come to."""
     for name, param in optimizer.target.namedparams():
-        state = param.update_rule.state or {}
+        moments = (param.update_rule.state or {}).values()
         if optimizer.t < 1 or param.update_rule.t < 1 or any(
-                (array.shape, array.dtype) != (param.shape, param.dtype) for array in state.values()):
+                (array.shape, array.dtype) != (param.shape, param.dtype) for array in moments):
             raise ValueError("the optimizer's state of {} makes no sense".format(name))
 
 

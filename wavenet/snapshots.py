@@ -81,8 +81,8 @@ class Snapshots(extension.Extension):
                 self._refused.add(path)
                 reasons.append(cli.reason(error))
         if reasons and not self.newest:
-            raise ValueError('no snapshot in {} is good; without --resume, a new run takes their place '
-                             '({})'.format(trainer.out, '; '.join(reasons)))
+            raise ValueError('no snapshot in {} is good; without --resume, a new run takes their '
+                             'place ({})'.format(trainer.out, '; '.join(reasons)))
         for reason in reasons:
             cli.say(reason + '; trying the one before it')
         cli.say('going on from {}'.format(self.newest) if self.newest else

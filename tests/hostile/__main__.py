@@ -1,7 +1,7 @@
 """Tries all cases, or those of the kinds that are named: `python -m hostile model_files`.
 
-Each case is tried in a forked process, so that Python and its modules are loaded once. An audit hook
-notes all that would write, remove, start a program, unpickle or use the network.
+Each case is tried in a forked process, so that Python and its modules are loaded once. An audit
+hook notes all that would write, remove, start a program, unpickle or use the network.
 """
 import collections
 import contextlib
@@ -31,7 +31,8 @@ SECONDS = 10
 BYTES = 10 ** 9
 NET = 3 * 10 ** 9  # of address space, so that the machine survives what does not keep to BYTES
 
-TRAIN = ['--dataset', 'digits', '--test_limit', '2', '--batchsize', '2', '--channels', '1', '--levels', '2',
+TRAIN = ['--dataset', 'digits', '--test_limit', '2', '--batchsize', '2', '--channels', '1',
+         '--levels', '2',
          '--hidden_dim', '2', '--blocks_num', '1', '--out_hidden_dim', '4', '--iteration', '2']
 GENERATE = ['--model', 'model.npz', '--seed', '0', '--count', '2', '--output', 'out.png']
 
@@ -91,9 +92,9 @@ def _try_all(kind, base, folder):
             print('FAILED', ascii(case.name), problems)
     outcomes = ', '.join('{} {}: {}'.format(command, status, count)
                          for (command, status), count in sorted(statuses.items()))
-    print('{}: {} tried in {:.0f} s, {} failed; {}; the slowest {:.1f} s ({}), the largest {:.0f} MB ({})'
-          .format(kind, tried, time.monotonic() - start, failed, outcomes, *slowest,
-                  largest[0] / 1e6, largest[1]))
+    print('{}: {} tried in {:.0f} s, {} failed; {}; slowest {:.1f} s ({}), largest {:.0f} MB'
+          ' ({})'.format(kind, tried, time.monotonic() - start, failed, outcomes, *slowest,
+                        largest[0] / 1e6, largest[1]))
     return failed
 
 
@@ -114,7 +115,8 @@ def _fork(kind, case, base):
         report = file.read()
     _, status, usage = os.wait4(process, 0)
     if not report:
-        report = json.dumps(dict(statuses={}, seconds=SECONDS, problems=['ended by signal {}'.format(
+        report = json.dumps(dict(statuses={}, seconds=SECONDS,
+                                 problems=['ended by signal {}'.format(
             status)]))
     return json.loads(report), usage.ru_maxrss * 1024
 
@@ -237,7 +239,8 @@ def _auditor(events, ours):
         paths = [path for path in args if isinstance(path, (str, bytes))]
         if event == 'open':
             path, _, flags = args
-            if isinstance(path, int) or not flags & WRITING or path in (os.devnull, tempfile.gettempdir()) \
+            if isinstance(path, int) or not flags & WRITING or path in (os.devnull,
+                                                                        tempfile.gettempdir()) \
                     or is_ours(path):
                 return
         elif not event.startswith(EVENTS) or event in HARMLESS \

@@ -3,17 +3,87 @@ import itertools
 
 from hostile.case import Case
 
-WORDS = ['', ' ', 'x', 'nan', 'inf', '-inf', '-', '--', '1e400', '0x10', '1.5', '1,5', '½', '∞', 'None', 'true',
-         '\n', 'x\ny', '\t', '\0', 'é', '🙂', '\udcff', '9' * 5000, "'", '"', '$(mkdir pwned)', '`mkdir pwned`',
+WORDS = ['', ' ', 'x', 'nan', 'inf', '-inf', '-', '--', '1e400', '0x10', '1.5', '1,5', '½', '∞',
+         'None', 'true',
+         '\n', 'x\ny', '\t', '\0', 'é', '🙂', '\udcff', '9' * 5000, "'", '"', '$(mkdir pwned)',
+         '`mkdir pwned`',
          '; mkdir pwned', '%s%n', '{}', '../../x', '-1', '[1]']
-COUNTS = ['--batchsize', '--epoch', '--iteration', '--hidden_dim', '--out_hidden_dim', '--test_limit']
+COUNTS = ['--batchsize', '--epoch', '--iteration', '--hidden_dim', '--out_hidden_dim',
+          '--test_limit']
+
+TRAIN = """\
+--levels 257
+--levels 1
+--levels 4 --binarize
+--levels 4 --loss sigmoid
+--hidden_dim 100000000
+--hidden_dim 30000 --blocks_num 15
+--hidden_dim 100000000000000000000
+--out_hidden_dim 10000000000
+--out_hidden_dim 100000000000000000000
+--batchsize 1000000000
+--batchsize 1000000000000000000000000000000
+--blocks_num 1000000000000
+--data .
+--out /dev/null
+--out /dev/full
+--out /proc/nothing
+--out model.npz
+--out model.npz/out
+--resume .
+--resume model.npz
+--resume /dev/zero
+--resume nowhere
+--dataset .
+--dataset /dev/zero
+--dataset /proc/self
+--dataset /etc/passwd
+--dataset mnist --data /proc
+--dataset cifar --data /dev/null
+--stats 1
+--binarize=1
+--stats="""
+GENERATE = """\
+--count 1000000
+--count 1000000000000000000000000000000
+--height 100000000000
+--height 1000000000000000000000000000000
+--width 9223372036854775808
+--height 100000 --width 100000
+--scale 10000
+--scale 1000000000
+--scale 1000000000000000000000000000000
+--output a.gif
+--output a
+--output .png
+--output a.png/b.png
+--output /nowhere/a.png
+--output /dev/null
+--output /proc/a.png
+--gif a.png
+--gif /nowhere/a.gif
+--gif=
+--complete model.npz --rows 1
+--complete /dev/zero --rows 1
+--complete . --rows 1
+--complete model.npz
+--rows 3
+--complete
+--complete image.png --rows 9
+--complete image.png --rows 1000000000000000000000000000000
+--complete image.png --rows 1 --count 1000000000
+--complete image.png --rows 1 --height 4
+--complete image.png other.png --rows 1
+--model /dev/zero
+--model ."""
 
 
 class CommandLine(Case):
     """`command` is 'train' or 'generate'."""
 
     def __init__(self, command, arguments, status=2):
-        super().__init__('command line: {} {}'.format(command, ascii(arguments)[:200]), lambda folder: None,
+        super().__init__('command line: {} {}'.format(command, ascii(arguments)[:200]),
+                         lambda folder: None,
                          **{command: status})
         self.command = command
         self.arguments = arguments
@@ -43,7 +113,8 @@ def cases():
         for number in ('99', str(2 ** 31), str(2 ** 64), '9' * 400):
             yield command('--gpu', number)
             yield command('--device', '@cupy:' + number)
-        for device in ('@cupy', '@chainerx', 'native:0', 'cuda:0', '@intel64', '@cupy:x', '@cupy:-1', 'cupy:0'):
+        for device in ('@cupy', '@chainerx', 'native:0', 'cuda:0', '@intel64', '@cupy:x',
+                       '@cupy:-1', 'cupy:0'):
             yield command('--device', device)
     for option, word in itertools.product(COUNTS + ['--blocks_num', '--seed', '--gpu'], WORDS):
         if word != '--' and not (option == '--gpu' and word == '-1'):
@@ -68,29 +139,11 @@ def cases():
         for option in ('--count', '--height', '--width', '--scale', '--rows', '--method'):
             if word != '--':
                 yield generate(option, word)
-    for arguments in (
-            ['--levels', '257'], ['--levels', '1'], ['--levels', '4', '--binarize'], ['--levels', '4', '--loss', 'sigmoid'],
-            ['--hidden_dim', str(10 ** 8)], ['--hidden_dim', '30000', '--blocks_num', '15'], ['--hidden_dim', str(10 ** 20)],
-            ['--out_hidden_dim', str(10 ** 20)], ['--out_hidden_dim', str(10 ** 10)], ['--batchsize', str(10 ** 9)],
-            ['--batchsize', str(10 ** 30)], ['--blocks_num', str(10 ** 12)], ['--data', '.'], ['--out', ''],
-            ['--out', '/dev/null'], ['--out', '/dev/full'], ['--out', '/proc/nothing'], ['--out', 'model.npz'],
-            ['--out', 'model.npz/out'], ['--out', 'x' * 300], ['--out', '\0'], ['--out', '/nowhere\0'],
-            ['--resume', '.'], ['--resume', 'model.npz'], ['--resume', '/dev/zero'], ['--resume', 'nowhere'],
-            ['--dataset', '.'], ['--dataset', '/dev/zero'], ['--dataset', '/proc/self'], ['--dataset', '/etc/passwd'],
-            ['--dataset', 'mnist', '--data', '/proc'], ['--dataset', 'cifar', '--data', '/dev/null'],
-            ['--stats', '1'], ['--binarize=1'], ['--stats=']):
-        yield train(*arguments)
-    for arguments in (
-            ['--count', str(10 ** 6)], ['--height', str(10 ** 11)], ['--width', str(2 ** 63)],
-            ['--height', '100000', '--width', '100000'], ['--scale', str(10 ** 9)], ['--scale', '10000'],
-            ['--scale', str(10 ** 30)], ['--height', str(10 ** 30)], ['--count', str(10 ** 30)], ['--output', 'a.gif'],
-            ['--output', 'a'], ['--output', '.png'], ['--output', 'a.png/b.png'], ['--output', '/nowhere/a.png'],
-            ['--output', 'x' * 300 + '.png'], ['--output', '/dev/null'], ['--output', '/proc/a.png'],
-            ['--output', '\0.png'], ['--gif', 'a.png'], ['--gif', '/nowhere/a.gif'], ['--gif', ''], ['--output', ''],
-            ['--complete', 'model.npz', '--rows', '1'], ['--complete', '/dev/zero', '--rows', '1'],
-            ['--complete', '.', '--rows', '1'], ['--complete', 'model.npz'], ['--rows', '3'], ['--complete'],
-            ['--complete', 'image.png', '--rows', str(10 ** 30)], ['--complete', 'image.png', '--rows', '9'],
-            ['--complete', 'image.png', '--rows', '1', '--count', str(10 ** 9)],
-            ['--complete', 'image.png', 'other.png', '--rows', '1'], ['--model', '/dev/zero'], ['--model', '.'],
-            ['--complete', 'image.png', '--rows', '1', '--height', '4']):
-        yield generate(*arguments)
+    for line in TRAIN.split('\n'):
+        yield train(*line.split())
+    for line in GENERATE.split('\n'):
+        yield generate(*line.split())
+    for word in ('', '\0', '/nowhere\0', 'x' * 300):
+        yield train('--out', word)
+    for word in ('', '\0.png', 'x' * 300 + '.png'):
+        yield generate('--output', word)

@@ -1,5 +1,5 @@
-"""Data sets that are damaged, or made to do damage. In each case it is `data`, for --dataset, or, of
-MNIST and CIFAR-10, for --data."""
+"""Data sets that are damaged, or made to do damage. In each case it is `data`, for --dataset, or,
+of MNIST and CIFAR-10, for --data."""
 import functools
 import gzip
 import io
@@ -53,7 +53,8 @@ PICTURES, CLASSES = _header(3, 4, 4) + bytes(range(48)), _header(3) + bytes([1, 
 def _mnist(name, changed, prepare=None, **expected):
     """MNIST of three pictures, with other contents for some names of files; None: not there."""
     def make(folder):
-        contents = {IMAGES: PICTURES, LABELS: CLASSES, TESTS[IMAGES]: PICTURES, TESTS[LABELS]: CLASSES}
+        contents = {IMAGES: PICTURES, LABELS: CLASSES, TESTS[IMAGES]: PICTURES,
+                    TESTS[LABELS]: CLASSES}
         contents.update(changed)
         for path, content in contents.items():
             if content is not None:
@@ -90,7 +91,8 @@ def _idx():
         yield _mnist('no ' + file, {file: None})
         yield _mnist(file + ' as test file too', {TESTS[file]: content * 2})
     for count in (0, 1, 2, 4, 10 ** 5, 2 ** 31 - 1, 2 ** 32 - 1):
-        for shape in sorted({(count, 4, 4), (3, count, 4), (3, 4, count), (count,) * 3} - {(3, 4, 4)}):
+        for shape in sorted({(count, 4, 4), (3, count, 4), (3, 4, count),
+                             (count,) * 3} - {(3, 4, 4)}):
             for label, pack in (('', bytes), ('.gz', _zipped)):
                 yield _mnist('counts {}{}'.format(shape, label), {
                     IMAGES: None, IMAGES + label: pack(_header(*shape) + PICTURES[16:])})
@@ -102,11 +104,12 @@ def _idx():
         path = 'data/' + name
         for what, put in {'a folder': os.mkdir, 'a pipe': os.mkfifo,
                           'endless': lambda path: os.symlink('/dev/zero', path),
-                          'a link to itself': lambda path: os.symlink(os.path.basename(path), path)}.items():
+                          'a link to nothing': lambda path: os.symlink('nowhere', path)}.items():
             for ending in ('', '.gz'):
                 yield _mnist('{}{} is {}'.format(name, ending, what), {name: None},
                              lambda put=put, path=path + ending: put(path))
-    for length in (1, 5, 10, 12, len(zipped) // 2, len(zipped) - 8, len(zipped) - 4, len(zipped) - 1):
+    for length in (1, 5, 10, 12, len(zipped) // 2, len(zipped) - 8, len(zipped) - 4,
+                   len(zipped) - 1):
         yield _mnist('gzip cut off at {}'.format(length), {IMAGES + '.gz': zipped[:length]})
     generator = random.Random(1)
     for position in generator.sample(range(10, len(zipped)), 20):
@@ -115,8 +118,10 @@ def _idx():
         yield _mnist('gzip with byte {} flipped'.format(position), {IMAGES + '.gz': bytes(flipped)})
     for what, content in {
             'not gzipped': PICTURES, 'gzipped twice': _zipped(zipped), 'and more': zipped + b'more',
-            'a bomb': _zeros(1100), 'a bomb with a header': _zipped(_header(1100, 1024, 1024)) + _zeros(1100),
-            'a bomb behind the pictures': zipped + _zeros(1100), 'nothing': b'', 'nothing, gzipped': _zipped(b''),
+            'a bomb': _zeros(1100),
+            'a bomb with a header': _zipped(_header(1100, 1024, 1024)) + _zeros(1100),
+            'a bomb behind the pictures': zipped + _zeros(1100), 'nothing': b'',
+            'nothing, gzipped': _zipped(b''),
             'a bomb that claims little': _zipped(_header(3, 4, 4)) + _zeros(1100)}.items():
         yield _mnist(IMAGES + '.gz is ' + what, {IMAGES + '.gz': content})
 
@@ -151,19 +156,22 @@ def _members(**changed):
 
 
 def _cifar_archive(name, content, **expected):
-    return DataSet('CIFAR-10, ' + name, lambda folder: _write('data/cifar-10-binary.tar.gz', content),
-                   ('--dataset', 'cifar10', '--data', 'data'), **expected)
+    def make(folder):
+        _write('data/cifar-10-binary.tar.gz', content)
+    return DataSet('CIFAR-10, ' + name, make, ('--dataset', 'cifar10', '--data', 'data'),
+                   **expected)
 
 
 def _cifar():
     good = _archive(_members())
     yield _cifar_archive('a good one', good, train=0)
-    for name in ('/tmp/data_batch_1.bin', '../data_batch_1.bin', 'a/../../data_batch_1.bin', '/', '..',
-                 '../../../../../../../../tmp/data_batch_1.bin', '/etc/passwd', 'data_batch_1.txt', 'a/', 'x' * 90,
+    for name in ('/tmp/data_batch_1.bin', '../data_batch_1.bin', 'a/../../data_batch_1.bin', '/',
+                 '..', '../../../../../../../../tmp/data_batch_1.bin', '/etc/passwd',
+                 'data_batch_1.txt', 'a/', 'x' * 90,
                  'cifar-10-batches-bin/../../test_batch.bin'):
         yield _cifar_archive('the first is called ' + name, _archive(_members(name=name)))
-    for kind in (tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE,
-                 tarfile.DIRTYPE, b'Z'):
+    for kind in (tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE,
+                 tarfile.FIFOTYPE, tarfile.DIRTYPE, b'Z'):
         yield _cifar_archive('the first is of type {}'.format(kind), _archive(_members(type=kind)))
         for target in ('/etc/passwd', '../../x', 'data_batch_2.bin'):
             link = tarfile.TarInfo('cifar-10-batches-bin/link')
@@ -172,7 +180,8 @@ def _cifar():
                 yield _cifar_archive('with a {} to {}'.format(kind, target),
                                      _archive(_members() + [(link, b'')]))
     for size in (0, 1, 3072, 3074, 10 ** 6, 8 * 10 ** 9):
-        yield _cifar_archive('the first claims {} bytes'.format(size), _archive(_members(size=size)))
+        yield _cifar_archive('the first claims {} bytes'.format(size),
+                             _archive(_members(size=size)))
     sparse = tarfile.TarInfo('data_batch_1.bin')
     sparse.type = tarfile.GNUTYPE_SPARSE
     header = bytearray(sparse.tobuf(tarfile.GNU_FORMAT))
@@ -204,9 +213,11 @@ def _cifar():
             'a bomb': _zeros(1100), 'text': b'text', 'a tar, not gzipped': gzip.decompress(good),
             'gzipped twice': gzip.compress(good), 'nothing in it': gzip.compress(b''),
             'an end, and nothing else': gzip.compress(bytes(1024)),
-            '3,000 headers of headers': _archive([(extended, b'12 path=abc\n')] * 3000 + _members()),
+            '3,000 headers of headers':
+                _archive([(extended, b'12 path=abc\n')] * 3000 + _members()),
             '3,000 long names': _archive([(long_name, b'name\0')] * 3000 + _members()),
-            '100,000 members': _archive([(tarfile.TarInfo(str(n)), b'') for n in range(100000)] + _members()),
+            '100,000 members':
+                _archive([(tarfile.TarInfo(str(n)), b'') for n in range(100000)] + _members()),
             'a negative size': gzip.compress(bytes(negative)),
             'a bomb in a member': _archive([(huge, b'')], close=False) + _zeros(1100)}.items():
         yield _cifar_archive(name, content)
@@ -243,11 +254,15 @@ def _noise(shape, dtype='u1', seed=0):
     return np.random.RandomState(seed).randint(0, 256, shape).astype(dtype)
 
 
-def _png(width, height, depth=8, color=0, data=b'', chunks=b''):
-    def chunk(kind, content):
-        return struct.pack('>I', len(content)) + kind + content + struct.pack('>I', zlib.crc32(kind + content))
-    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>2I5B', width, height, depth, color, 0, 0, 0)) \
-        + chunks + chunk(b'IDAT', data) + chunk(b'IEND', b'')
+def _chunk(kind, content):
+    return struct.pack('>I', len(content)) + kind + content \
+        + struct.pack('>I', zlib.crc32(kind + content))
+
+
+def _png(width, height, color=0, data=b'', chunks=b''):
+    header = struct.pack('>2I5B', width, height, 8, color, 0, 0, 0)
+    return b'\x89PNG\r\n\x1a\n' + _chunk(b'IHDR', header) + chunks + _chunk(b'IDAT', data) \
+        + _chunk(b'IEND', b'')
 
 
 def _images():
@@ -255,7 +270,8 @@ def _images():
     colours = Image.fromarray(_noise((4, 4, 3)))
     yield _folder('good ones', good, good, train=0)
     for what, image in {
-            'of one pixel': Image.new('L', (1, 1)), 'RGBA': Image.fromarray(_noise((4, 4, 4)), 'RGBA'),
+            'of one pixel': Image.new('L', (1, 1)),
+            'RGBA': Image.fromarray(_noise((4, 4, 4)), 'RGBA'),
             'of a palette': colours.quantize(4), 'black and white': Image.new('1', (4, 4)),
             'gray and transparent': Image.new('LA', (4, 4)), 'colours': colours}.items():
         yield _folder(what, *[_encoded(image, 'PNG')] * 2, train=0)
@@ -282,22 +298,27 @@ def _images():
         yield _folder('cut off at {}'.format(length), good, good[:length])
     yield _folder('only one', good)
     generator = random.Random(3)
-    starts = {'PNG': good[:8], 'JPEG': b'\xff\xd8\xff\xe0', 'GIF': b'GIF89a', 'BMP': b'BM', 'TIFF': b'II*\0',
-              'big TIFF': b'II+\0', 'WEBP': b'RIFF\0\1\0\0WEBPVP8 ', 'PPM': b'P6 4 4 255\n', 'nothing': b''}
+    starts = {'PNG': good[:8], 'JPEG': b'\xff\xd8\xff\xe0', 'GIF': b'GIF89a', 'BMP': b'BM',
+              'TIFF': b'II*\0', 'big TIFF': b'II+\0', 'WEBP': b'RIFF\0\1\0\0WEBPVP8 ',
+              'PPM': b'P6 4 4 255\n', 'nothing': b''}
     for kind, start in starts.items():
         for n in range(4):
             yield _folder('{} and noise {}'.format(kind, n), good, start + bytes(
                 generator.randrange(256) for _ in range(n * (10 if kind == 'PPM' else 100) + 1)))
     for kind, content in {
-            'EPS': b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 4\n(pwned) (w) file closefile\n%%EOF\n',
-            'PDF': b'%PDF-1.4\n', 'SVG': b'<svg xmlns="http://www.w3.org/2000/svg"/>', 'text': b'text',
-            'ICO': _encoded(colours, 'ICO', sizes=[(4, 4)]), 'TGA': _encoded(colours, 'TGA'),
-            'DDS': _encoded(colours, 'DDS'), 'PCX': _encoded(colours, 'PCX'), 'HTML': b'<html>', 'zip': b'PK\5\6' + bytes(18),
-            'Python': b"import os\nos.mkdir('pwned')\n", 'nothing': b'', 'WMF': b'\xd7\xcd\xc6\x9a' + bytes(200),
+            'EPS': b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 4\n(pwned) (w) file\n%%EOF\n',
+            'PDF': b'%PDF-1.4\n', 'SVG': b'<svg xmlns="http://www.w3.org/2000/svg"/>',
+            'text': b'text', 'ICO': _encoded(colours, 'ICO', sizes=[(4, 4)]),
+            'TGA': _encoded(colours, 'TGA'),
+            'DDS': _encoded(colours, 'DDS'), 'PCX': _encoded(colours, 'PCX'), 'HTML': b'<html>',
+            'zip': b'PK\5\6' + bytes(18),
+            'Python': b"import os\nos.mkdir('pwned')\n", 'nothing': b'',
+            'WMF': b'\xd7\xcd\xc6\x9a' + bytes(200),
             'FPX': b'\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1' + bytes(600)}.items():
         yield _folder('{} that is called PNG'.format(kind), good, content)
     row = zlib.compress(bytes(10 ** 7))
-    for width, height in ((2 ** 31 - 1, 2 ** 31 - 1), (20000, 20000), (12000, 12000), (5000, 5000), (10 ** 9, 1),
+    for width, height in ((2 ** 31 - 1, 2 ** 31 - 1), (20000, 20000), (12000, 12000), (5000, 5000),
+                          (10 ** 9, 1),
                           (1, 10 ** 9), (0, 4), (4, 0), (0, 0)):
         for color in (0, 6):
             yield _folder('a PNG that claims {}×{}, kind {}'.format(width, height, color),
@@ -308,10 +329,8 @@ def _images():
         yield _folder('large {}'.format(kind), content, content)
     text = zlib.compress(bytes(100 << 20), 9)
     for kind in (b'zTXt', b'iCCP'):
-        content = kind + b'x\0\0' + text
-        chunk = struct.pack('>I', len(content) - 4) + content + struct.pack('>I', zlib.crc32(content))
-        yield _folder('a PNG with a bomb as {}'.format(kind), *[_png(4, 4, chunks=chunk, data=zlib.compress(
-            bytes(4)))] * 2)
+        content = _png(4, 4, data=zlib.compress(bytes(4)), chunks=_chunk(kind, b'x\0\0' + text))
+        yield _folder('a PNG with a bomb as {}'.format(kind), content, content)
     for bit in range(8 * 41, 8 * 60, 5):     # of what is packed
         flipped = bytearray(good)
         flipped[bit // 8] ^= 1 << bit % 8
@@ -342,8 +361,10 @@ def npz():
             if not (name.endswith('y') and dtype in ('i4', 'u1')) and dtype != 'u1':
                 yield _npz_case('{} as {}'.format(name, dtype),
                                 dict(good, **{name: np.zeros(good[name].shape, dtype)}))
-        yield _npz_case(name + ' as objects', dict(good, **{name: np.array([Payload()] * 5, object)}))
-        for shape in ((), (0,), (4,), (5, 4), (5, 0, 4), (0, 4, 4), (5, 4, 4, 2), (5, 2, 4, 4), (5, 1, 4, 4, 1),
+        yield _npz_case(name + ' as objects',
+                        dict(good, **{name: np.array([Payload()] * 5, object)}))
+        for shape in ((), (0,), (4,), (5, 4), (5, 0, 4), (0, 4, 4), (5, 4, 4, 2), (5, 2, 4, 4),
+                      (5, 1, 4, 4, 1),
                       (1,) * 32):
             yield _npz_case('{} of shape {}'.format(name, shape),
                             dict(good, **{name: np.zeros(shape, good[name].dtype)}))
@@ -365,15 +386,20 @@ def paths():
     def put(make):
         return lambda folder: make('data')
 
+    def inside(make):
+        return lambda path: (os.mkdir(path), make(path + '/a.png'))
+
     for name, make in {
             'a pipe': os.mkfifo, 'nothing': lambda path: None, 'an empty folder': os.mkdir,
             'a link to itself': lambda path: os.symlink(path, path),
-            'endless': lambda path: os.symlink('/dev/zero', path), 'text': lambda path: _write(path, b'text'),
+            'endless': lambda path: os.symlink('/dev/zero', path),
+            'text': lambda path: _write(path, b'text'),
             'a folder in a folder in a folder': lambda path: _write(path + '/a/b/c.png', b''),
             'a folder that is called as an image': lambda path: os.makedirs(path + '/a.png'),
-            'a pipe that is called as an image': lambda path: (os.mkdir(path), os.mkfifo(path + '/a.png')),
-            'a link to an endless file': lambda path: (os.mkdir(path), os.symlink('/dev/zero', path + '/a.png')),
-            'a link to its own folder': lambda path: (os.mkdir(path), os.symlink('.', path + '/a'))}.items():
+            'a pipe that is called as an image': inside(os.mkfifo),
+            'an endless file that is called as an image':
+                inside(lambda path: os.symlink('/dev/zero', path)),
+            'a link to its own folder': inside(lambda path: os.symlink('.', path))}.items():
         yield DataSet(name, put(make))
         for dataset in ('mnist', 'cifar10'):
             yield DataSet('{} as the folder of {}'.format(name, dataset), put(make),

@@ -129,7 +129,8 @@ def _changes(name, array):
     yield 'object', np.array([Payload()] * max(array.size, 1), object).reshape(
         array.shape if array.size else (1,))
     if array.dtype.kind == 'f':
-        for shape in (array.shape[::-1] + (1,), (), (1,), (0,), array.shape + (1,), (1,) + array.shape,
+        for shape in (array.shape[::-1] + (1,), (), (1,), (0,), array.shape + (1,),
+                      (1,) + array.shape,
                       (array.size + 1,), (2,) + array.shape[1:], tuple(2 * n for n in array.shape),
                       (1,) * 32):
             if shape != array.shape:
@@ -147,7 +148,8 @@ def _changes(name, array):
         for value in (-1, 2 ** 62, -2 ** 62, 1.5, np.nan, 'text', [1, 2], 3 + 1j):
             yield value, np.array(value)
     else:
-        for changed in (array[:-1], array[::-1][:1], array - array - 5, array.astype('f'), array * 0 + 2 ** 30):
+        for changed in (array[:-1], array[::-1][:1], array - array - 5, array.astype('f'),
+                        array * 0 + 2 ** 30):
             yield changed[:1], changed
 
 
@@ -157,13 +159,15 @@ def _changed(model, snapshot):
         others = {key: value for key, value in arrays.items() if key != name}
         if name != 'config':
             yield _case('model without ' + name, _sealed(others))
-            yield _case('model with {} renamed'.format(name), _sealed(dict(others, **{name + 'x': array})))
-            yield _case('model with {} in capitals'.format(name), _sealed(dict(others, **{name.upper(): array})))
+            yield _case('model with {} renamed'.format(name),
+                        _sealed(dict(others, **{name + 'x': array})))
+            yield _case('model with {} in capitals'.format(name),
+                        _sealed(dict(others, **{name.upper(): array})))
         for what, changed in _changes(name, array):
             yield _case('model with {} as {}'.format(name, what),
                         _sealed(dict(arrays, **{name: changed})))
-    for name in ('x', 'conv1/label/W', 'conv3/W', 'blocks/1/conv1/W', 'blocks/0', 'blocks/', '/', '../x',
-                 '/tmp/x', 'conv1', 'conv1/W/W', 'blocks/-1/conv1/W', 'é'):
+    for name in ('x', 'conv1/label/W', 'conv3/W', 'blocks/1/conv1/W', 'blocks/0', 'blocks/', '/',
+                 '../x', '/tmp/x', 'conv1', 'conv1/W/W', 'blocks/-1/conv1/W', 'é'):
         yield _case('model with another array ' + name,
                     _sealed(dict(arrays, **{name: np.zeros((2, 4, 1, 1), 'f')})))
 
@@ -181,7 +185,8 @@ def _changed(model, snapshot):
         for what, changed in generator.sample(changes, min(3, len(changes))):
             yield _case('snapshot with {} as {}'.format(name, what),
                         _sealed(dict(arrays, **{name: changed})), **expected)
-    yield _case('snapshot with another array', _sealed(dict(arrays, x=np.zeros(3))), load=0, generate=0)
+    yield _case('snapshot with another array', _sealed(dict(arrays, x=np.zeros(3))), load=0,
+                generate=0)
     yield _case('snapshot by NumPy', _saved(arrays), load=0, generate=0)
 
 
@@ -189,9 +194,9 @@ def _makes_no_sense(name, array, changed):
     """Not so: other times, or numbers of the same kind in the accumulated means."""
     if changed.dtype == object:
         return True
-    if name.endswith(('_elapsed_time', '_previous_epoch_detail', '_previous_iteration', 'previous_iteration',
-                      'previous_epoch_detail', 'is_new_epoch', '/epoch', '/gauss', 'has_gauss', 'iteration', '/t',
-                      'current_position', 'position')):
+    if name.endswith(('_elapsed_time', '_previous_epoch_detail', '_previous_iteration',
+                      'previous_iteration', 'previous_epoch_detail', 'is_new_epoch', '/epoch',
+                      '/gauss', 'has_gauss', 'iteration', '/t', 'position')):
         return changed.dtype.kind in 'Uc' or changed.ndim > 0 or changed != changed
     if name.endswith(('/_log', 'settings', '_names')):
         return str(changed) not in ('[]',)
@@ -203,7 +208,8 @@ def _makes_no_sense(name, array, changed):
 def _configurations(model):
     arrays = _arrays(model)
     good = str(arrays['config'])
-    texts = ['', 'no JSON', '[]', '[1, 2]', '5', 'null', '"text"', '{', '[' * 100000, '{"a":' * 5000, '{]',
+    texts = ['', 'no JSON', '[]', '[1, 2]', '5', 'null', '"text"', '{', '[' * 100000,
+             '{"a":' * 5000, '{]',
              '{"height": ' + '9' * 6000 + '}']
     for name in ('height', 'width'):
         texts += [re.sub(r'("{}": )\d+'.format(name), lambda match: match.group(1) + value, good)
@@ -211,9 +217,10 @@ def _configurations(model):
                                 'Infinity')]
     for text in texts:
         yield _case('configuration ' + text[:80], _sealed(dict(arrays, config=np.array(text))))
-    for number in (10 ** 5, 10 ** 9, 10 ** 30):            # the model is good, pictures of it are not
+    for number in (10 ** 5, 10 ** 9, 10 ** 30):            # the model is good, its pictures are not
         text = re.sub(r'("height": )\d+', lambda match: match.group(1) + str(number), good)
-        yield _case('height {}'.format(number), _sealed(dict(arrays, config=np.array(text))), load=0)
+        yield _case('height {}'.format(number), _sealed(dict(arrays, config=np.array(text))),
+                    load=0)
     for config in (np.array([good]), np.array(good.encode()), np.array(5), np.array('x' * 2 ** 20),
                    np.array([[good]]), np.zeros(0, 'U5')):
         yield _case('configuration as {} {}'.format(config.dtype, config.shape),
@@ -233,7 +240,8 @@ def no_zips(model):
         'a gzipped model': gzip.compress(model), 'an empty zip': b'PK\5\6' + bytes(18),
         'a picture': b'\x89PNG\r\n\x1a\n' + bytes(100), 'a program': b'\x7fELF' + bytes(100),
         'HDF5': b'\x89HDF\r\n\x1a\n' + bytes(500), 'a script': b'#!/bin/sh\nmkdir pwned\n',
-        'a zip64': b'PK\6\6' + bytes(52) + b'PK\6\7' + bytes(16) + b'PK\5\6' + b'\xff' * 16 + bytes(2)}
+        'a zip64': b'PK\6\6' + bytes(52) + b'PK\6\7' + bytes(16) + b'PK\5\6' + b'\xff' * 16
+                   + bytes(2)}
     for number in range(30):
         contents['noise {}'.format(number)] = bytes(
             generator.randrange(256) for _ in range(generator.randrange(2000)))
@@ -255,10 +263,9 @@ def _zip(members, compression=zipfile.ZIP_DEFLATED):
     return buffer.getvalue()
 
 
-def _npy(shape, dtype='<f4', content=b'', version=1):
+def _npy(shape, dtype='<f4', content=b''):
     text = "{{'descr': {!r}, 'fortran_order': False, 'shape': {}}}".format(dtype, shape).encode()
-    return b'\x93NUMPY' + bytes([version, 0]) + struct.pack('<H' if version == 1 else '<I', len(text)) \
-        + text + content
+    return b'\x93NUMPY\1\0' + struct.pack('<H', len(text)) + text + content
 
 
 def _bombs(model):
@@ -268,10 +275,12 @@ def _bombs(model):
     assert np.load(io.BytesIO(_zip(members)))['conv1/W'].shape == arrays['conv1/W'].shape
 
     def replaced(name, content):
-        return [(name + '.npy', content)] + [member for member in members if member[0] != name + '.npy']
+        return [(name + '.npy', content)] + [
+            member for member in members if member[0] != name + '.npy']
 
     for name in arrays:
-        for shape in ((10 ** 12,), (2 ** 63,), (10 ** 5, 10 ** 5), (-1,), (2 ** 31, 2 ** 31, 2 ** 31),
+        for shape in ((10 ** 12,), (2 ** 63,), (10 ** 5, 10 ** 5), (-1,),
+                      (2 ** 31, 2 ** 31, 2 ** 31),
                       '(5', '()()', "__import__('os').mkdir('pwned')", '(' * 3000, '-' * 5000 + '1',
                       (1,) * 3000):
             yield _case('{} claims to be {}'.format(name, str(shape)[:50]),
@@ -284,8 +293,10 @@ def _bombs(model):
     # A model that fits together, of hidden_dims 2 ** 20
     yield _case('a huge model of zeros', _zip([
         ('conv1/W.npy', _npy((2 ** 20, 1, 7, 7)), 4 * 49), ('conv1/b.npy', _npy((2 ** 20,)), 4),
-        ('conv2/W.npy', _npy((4, 2 ** 20, 1, 1)), 16), ('conv2/b.npy', _npy((4,), content=bytes(16))),
-        ('conv4/W.npy', _npy((2, 4, 1, 1), content=bytes(32))), ('conv4/b.npy', _npy((2,), content=bytes(8)))]))
+        ('conv2/W.npy', _npy((4, 2 ** 20, 1, 1)), 16),
+        ('conv2/b.npy', _npy((4,), content=bytes(16))),
+        ('conv4/W.npy', _npy((2, 4, 1, 1), content=bytes(32))),
+        ('conv4/b.npy', _npy((2,), content=bytes(8)))]))
     for compression in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
         yield _case('compressed by method {}'.format(compression), _zip(members, compression))
     content = bytearray(_zip(members))
@@ -297,7 +308,8 @@ def _bombs(model):
         for flag, what in ((8, 1), (10, 14), (42, 2 ** 16 - 1)):
             changed = content[:]
             struct.pack_into('<H', changed, match.start() + flag, what)
-            yield _case('entry at {} with {} at {}'.format(match.start(), what, flag), bytes(changed))
+            yield _case('entry at {} with {} at {}'.format(match.start(), what, flag),
+                        bytes(changed))
     yield _case('20,000 members', _zip([('{}.npy'.format(n), b'') for n in range(20000)]))
     yield _case('300,000 members in the list alone', _many_members(300000))
     buffer = io.BytesIO()
@@ -325,7 +337,8 @@ def no_files():
         socket.socket(socket.AF_UNIX).bind('file')
 
     for name, make in {
-            'a folder': folder, 'a pipe': lambda _: os.mkfifo('file'), 'nothing there': lambda _: None,
+            'a folder': folder, 'a pipe': lambda _: os.mkfifo('file'),
+            'nothing there': lambda _: None,
             'a link to itself': link('file'), 'a link to nothing': link('nowhere'),
             'a link to a folder': link('.'), 'zeros without end': link('/dev/zero'),
             'an empty device': link('/dev/null'), 'a full device': link('/dev/full'),
