@@ -152,8 +152,11 @@ class PixelCNN(chainer.Chain):
             self.conv4 = MaskedConvolution2D(
                 out_hidden_dims, out_dims * in_channels, 1, colors=colors)
 
-    def forward(self, x):
-        """Pictures in [0, 1], float32 (B, C, H, W) → logits (B, out_dims, C, H, W)."""
+    def forward(self, x, label=None):
+        """Pictures in [0, 1], float32 (B, C, H, W) → logits (B, out_dims, C, H, W).
+
+        Classes, which other models take, are ignored.
+        """
         h = self.conv1(x)                # (B, hidden_dims, H, W)
         h = self.blocks(h)
         h = self.conv2(h, relu=True)     # (B, out_hidden_dims, H, W)
@@ -167,10 +170,17 @@ class Classifier(chainer.Chain):
 
     Reports `nll`, that loss (summed over the values of an image, averaged over the images), and
     `bits/dim` = nll / (C · H · W · ln 2).
+
+    Args:
+        predictor: a `PixelCNN` or a `GatedPixelCNN`.
+        normalize: whether the loss is the mean over all values instead, nll / (C · H · W), as in the
+            author's newest code: that decides what clipping a gradient and decaying weights mean.
+            What is reported stays the same.
     """
 
-    def __init__(self, predictor):
+    def __init__(self, predictor, normalize=False):
         super().__init__()
+        self.normalize = normalize
         with self.init_scope():
             self.predictor = predictor
 
@@ -179,15 +189,15 @@ class Classifier(chainer.Chain):
         Args:
             x: pictures, float32 (B, C, H, W), as the predictor takes them.
             t: their labels, int32 (B, C, H, W), in {0, …, levels - 1}.
-            label: classes of the pictures, int32 (B,), which data sets give and this model ignores.
+            label: their classes, int32 (B,), which the post's model ignores.
 
         Returns: the loss, a 0-dimensional Variable.
         """
-        logits = self.predictor(x)
+        logits = self.predictor(x, label)
         if self.predictor.out_dims == 1:  # one logit a value: (B, 1, C, H, W)
             nll = F.sigmoid_cross_entropy(F.squeeze(logits, axis=1), t, normalize=False)
         else:
             nll = F.softmax_cross_entropy(logits, t, normalize=False)
         values = math.prod(t.shape[1:])
         chainer.report({'nll': nll, 'bits/dim': nll.array / (values * math.log(2))}, self)
-        return nll
+        return nll / values if self.normalize else nll

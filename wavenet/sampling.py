@@ -6,6 +6,8 @@ the pixels to the left are final, and within a pixel the maps of a colour depend
 colour and the ones before it only. So `method='cached'` computes each map of each pixel once, when
 its turn comes: in total the arithmetic of one run of the model.
 """
+from functools import partial
+
 import chainer
 import numpy as np
 from chainer import backend
@@ -18,7 +20,8 @@ from wavenet.utils import draw, quantize
 PICTURES_OF_A_CORE = 32  # at least: of fewer, the products are too small to be worth it
 
 
-def generate(model, shape, seed=None, method='cached', given=None, part=None, progress=None):
+def generate(model, shape, seed=None, method='cached', given=None, part=None, progress=None,
+             labels=None):
     """Draws pictures from a model, row by row, pixel by pixel, R, G, B.
 
     A step draws the next value of all pictures, from one uniform number each; the step's numbers are
@@ -27,7 +30,7 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
     `numpy.random.seed(seed)`, unless a number falls within float rounding of a boundary.
 
     Args:
-        model: a `PixelCNN`.
+        model: a `PixelCNN` or a `GatedPixelCNN`.
         shape: of the pictures, (B, C, H, W); any height and width.
         seed: of the draws; None for other pictures each time.
         method: 'cached', or 'naive' for the post's loop.
@@ -37,6 +40,7 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         part: a slice of the batch: only these pictures, the same as when all are drawn. It needs a
             seed, without which there is no whole that they could be a part of.
         progress: called with the number of pixels that are done since the last call.
+        labels: classes of the pictures, integers (B,), for a model that takes them.
 
     Returns: float32 (B, C, H, W), or those of `part`, on the model's device; values in
         {0, 1 / (levels - 1), …, 1}.
@@ -57,6 +61,15 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         if not xp.isfinite(param.array).all():
             raise ValueError('the model cannot draw: its {} is not finite'.format(name))
 
+    classes = getattr(model, 'classes', None)
+    if (classes is None) != (labels is None):
+        raise ValueError('labels are for models with classes, and these need them')
+    if labels is not None:
+        labels = np.asarray(labels)
+        if labels.shape != (batch,) or not ((0 <= labels) & (labels < classes)).all():
+            raise ValueError('labels must be {} numbers of classes, 0 to {}'.format(
+                batch, classes - 1))
+
     part = slice(None) if part is None else part
     # All at once, so that on a GPU nothing has to wait for the host
     uniforms = np.random.RandomState(seed).random_sample((height, width, channels, batch))
@@ -64,7 +77,11 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         samples = xp.zeros((len(range(batch)[part]),) + tuple(shape[1:]), 'f')
         first_row = _give(samples, given, shape, part, max(model.out_dims, 2))
         cached = _cached if xp is np else draw_rows
-        fill = cached if method == 'cached' else _naive
+        if labels is not None:
+            labels = xp.asarray(labels[part].astype('i'))
+            if method == 'cached':
+                raise ValueError('the cached method does not know this model yet: give naive')
+        fill = cached if method == 'cached' else partial(_naive, labels=labels)
         if len(samples):
             fill(model, samples, first_row, xp.ascontiguousarray(xp.asarray(uniforms[..., part])),
                  progress or (lambda pixels: None))
@@ -103,7 +120,7 @@ def probabilities(logits):
     return p
 
 
-def _naive(model, samples, first_row, uniforms, progress):
+def _naive(model, samples, first_row, uniforms, progress, labels):
     """The post's loop: fills in `samples` (B, C, H, W) from `first_row` on."""
     _, channels, height, width = samples.shape
     progress(first_row * width)
@@ -111,7 +128,7 @@ def _naive(model, samples, first_row, uniforms, progress):
         for i in range(first_row, height):
             for j in range(width):
                 for k in range(channels):
-                    p = probabilities(model(samples).array[:, :, k, i, j])   # (B, levels)
+                    p = probabilities(model(samples, labels).array[:, :, k, i, j])   # (B, levels)
                     samples[:, k, i, j] = draw(p, uniforms[i, j, k]) / (p.shape[1] - 1)
                 progress(1)
 
