@@ -96,3 +96,133 @@ def test_samples_are_the_authors(reference, reference_model, device):
     samples = sampling.generate(reference_model, expected.shape, int(reference['samples/seed']),
                                 method='naive', labels=reference['classes'][:len(expected)])
     assert (cuda.to_cpu(samples) == expected).all()
+
+
+# Order and blind spot: which logits move when one value changes
+
+def make_model(in_channels=3, hidden_dims=12, block_num=2, out_hidden_dims=8, out_dims=4, classes=10,
+               form='paper', seed=0):
+    """A model of random weights and biases, none of which is small"""
+    random = np.random.RandomState(seed)
+    model = GatedPixelCNN(in_channels, hidden_dims, block_num, out_hidden_dims, out_dims, classes, form)
+    for _, param in sorted(model.namedparams()):
+        scale = 0.1 if param.ndim == 1 else 2 * np.prod(param.shape[1:]) ** -0.5
+        param.array[...] = random.normal(0, scale, param.shape)
+    return model
+
+
+def reached(several, x):
+    """bool (values, values), both in the order of generation: whether changing the first, in any of
+    the pictures x (B, C, H, W), moves the second's logits by a bit, in any of several models."""
+    labels = np.arange(len(x)).astype('i')
+
+    def logits(x):
+        with chainer.no_backprop_mode():
+            return np.concatenate([model(x, labels).array for model in several])
+
+    before = logits(x)                                           # (…, levels, C, H, W)
+    rows = []
+    for i, j, k in np.ndindex(*x.shape[2:], x.shape[1]):
+        changed = x.copy()
+        changed[:, k, i, j] = (changed[:, k, i, j] + 0.5) % 1
+        differs = (logits(changed) != before).any(axis=(0, 1))   # (C, H, W)
+        rows.append(differs.transpose(1, 2, 0).ravel())
+    return np.array(rows)
+
+
+def check(model_of_seed, x, expected):
+    """Compares what reaches what with `expected(colour, dy, dx, colour)`, of the value that is changed
+    and of the one that is reached, dy rows below and dx columns to the right of it."""
+    several = [model_of_seed(seed) for seed in range(4)]
+    _, channels, height, width = x.shape
+    values = list(np.ndindex(height, width, channels))
+    actual = reached(several, x)
+    for n, (i, j, k) in enumerate(values):
+        for m, (i2, j2, k2) in enumerate(values):
+            assert actual[n, m] == expected(k, i2 - i, j2 - j, k2), ((k, i, j), (k2, i2, j2))
+
+
+@pytest.fixture(params=[1, 3])
+def pictures(request):
+    return np.random.RandomState(0).randint(0, 4, (4, request.param, 7, 13)).astype('f') / 3
+
+
+@pytest.mark.parametrize('form', ['paper', 'author'])
+@pytest.mark.parametrize('hidden_dims', [12, 13])
+def test_no_logit_depends_on_a_value_at_or_after_it(form, hidden_dims, pictures):
+    x = pictures[:, :, :5, :6]
+    several = [make_model(x.shape[1], hidden_dims, 3, 7, form=form, seed=seed) for seed in range(2)]
+    actual = reached(several, x)
+    assert not np.tril(actual).any() and actual.any()
+
+
+def in_order(k, dy, dx, k2):
+    """Whether a value comes before another, dy rows below and dx columns to the right of it."""
+    return (dy, dx, k2) > (0, 0, k)
+
+
+def test_in_the_papers_form_all_before_a_value_reaches_it(pictures):
+    blocks = 1
+
+    def expected(k, dy, dx, k2):
+        return in_order(k, dy, dx, k2) and dy <= 4 + blocks and abs(dx) <= 3 + blocks
+
+    check(lambda seed: make_model(pictures.shape[1], block_num=blocks, seed=seed), pictures, expected)
+
+
+@pytest.mark.parametrize('blocks', [0, 2])
+def test_the_receptive_field_grows_with_the_blocks(blocks):
+    x = np.random.RandomState(0).rand(4, 1, 8, 13).astype('f')
+
+    def expected(k, dy, dx, k2):
+        return in_order(k, dy, dx, k2) and dy <= 4 + blocks and abs(dx) <= 3 + blocks
+
+    check(lambda seed: make_model(1, block_num=blocks, seed=seed), x, expected)
+
+
+def drawn(several, channels):
+    """What reaches the sixth pixel of the last row: for each of its colours a line for each row of
+    pixels, in it a word for each pixel."""
+    x = np.random.RandomState(0).rand(4, channels, 8, 11).astype('f')
+    actual = reached(several, x).reshape(8, 11, channels, 8, 11, channels)[..., -1, 5, :]
+    return [[' '.join(''.join('RGB'[k] if reaches else '.' for k, reaches in enumerate(pixel))
+                      for pixel in row) for row in field] for field in np.moveaxis(actual, -1, 0)]
+
+
+def test_in_the_authors_form_a_blind_spot_remains_in_grayscale():
+    several = [make_model(1, block_num=1, form='author', seed=seed) for seed in range(4)]
+    # Of the pixel's own row and the row above nothing is seen; of five more, all columns.
+    assert drawn(several, 1) == [[
+        '. . . . . . . . . . .',
+        '. R R R R R R R R R .',
+        '. R R R R R R R R R .',
+        '. R R R R R R R R R .',
+        '. R R R R R R R R R .',
+        '. R R R R R R R R R .',
+        '. . . . . . . . . . .',
+        '. . . . . . . . . . .']]
+
+
+def test_in_the_authors_form_a_blind_spot_remains_in_colour():
+    red, green, blue = drawn(
+        [make_model(3, block_num=1, form='author', seed=seed) for seed in range(4)], 3)
+    above = ['... RGB RGB RGB RGB RGB RGB RGB RGB RGB ...'] * 5
+    assert red[1:] == above + ['... RGB RGB RGB RGB RGB RGB RGB ... ... ...',
+                               '... RGB RGB RGB R.. ... ... ... ... ... ...']
+    assert green[1:] == above + ['... RGB RGB RGB RGB RGB RGB RGB RGB ... ...',
+                                 '... RGB RGB RGB RGB ... ... ... ... ... ...']
+    assert blue[1:] == above + ['... RGB RGB RGB RGB RGB RGB RGB RGB ... ...',
+                                '... RGB RGB RGB RGB R.. ... ... ... ... ...']
+
+
+def test_the_posts_model_has_a_blind_spot(random_model):
+    several = [random_model(1, block_num=1, seed=seed) for seed in range(8)]
+    assert drawn(several, 1) == [[
+        '. . . . . . . . . . .',
+        '. . . . . . . . . . .',
+        '. . . . . . . . . . .',
+        '. R R R R R R R R R .',
+        '. R R R R R R R R R .',
+        '. R R R R R R R R R .',
+        '. R R R R R R R R . .',
+        '. R R R R . . . . . .']]

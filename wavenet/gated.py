@@ -29,6 +29,7 @@ import chainer.functions as F
 import chainer.links as L
 import numpy as np
 
+from wavenet.gates import gates
 from wavenet.functions import masked_convolution_2d
 from wavenet.models import MaskedConvolution2D
 
@@ -81,8 +82,9 @@ class GatedBlock(chainer.Chain):
         # is in the last of them, or below it.
         above = half + (mask == 'A' or form == 'author')
         self.vertical_pad = above, half
-        self.vertical_mask = np.zeros((out_channels, in_channels, 2 * above + 1, ksize), 'f')
+        self.vertical_mask = np.zeros((2 * out_channels, in_channels, 2 * above + 1, ksize), 'f')
         self.vertical_mask[:, :, :half + 1] = 1
+        self.horizontal_mask = np.concatenate([self.horizontal_conv_t.mask] * 2)
 
     def forward(self, v, h, label):
         """
@@ -92,35 +94,36 @@ class GatedBlock(chainer.Chain):
 
         Returns: both, (B, out_channels, H, W) each; the vertical one is None if it is the last block.
         """
-        v_t = self._vertical(self.vertical_conv_t, v)
-        v_s = self._vertical(self.vertical_conv_s, v)
-        h_t = self.horizontal_conv_t(h) + self.v_to_h_conv_t(v_t)
-        h_s = self.horizontal_conv_s(h) + self.v_to_h_conv_s(v_s)
-        if self.form == 'author':
-            vertical = horizontal = 2 * [self.label(label)]
-        else:
-            horizontal = self.label_horizontal_t(label), self.label_horizontal_s(label)
-            if not self.last:
-                vertical = self.label_vertical_t(label), self.label_vertical_s(label)
-        v = None if self.last else gate(v_t, v_s, *vertical)
-        h = self.horizontal_output(gate(h_t, h_s, *horizontal))
-        return v, h
+        W, b = side_by_side(self.vertical_conv_t, self.vertical_conv_s)
+        rows_below = self.vertical_mask.shape[2] - W.shape[2]
+        W = F.pad(W, ((0, 0), (0, 0), (0, rows_below), (0, 0)), 'constant')
+        v = masked_convolution_2d(v, W, b, self.vertical_mask, self.vertical_pad)
+        W, b = side_by_side(self.horizontal_conv_t, self.horizontal_conv_s)
+        h = masked_convolution_2d(h, W, b, self.horizontal_mask, self.horizontal_conv_t.pad)
+        label_v, label_h = self.labels(label)
+        v, h = gates(v, h, self.v_to_h_conv_t.W, self.v_to_h_conv_s.W,
+                     self.v_to_h_conv_t.b, self.v_to_h_conv_s.b, label_h, label_v)
+        return v, self.horizontal_output(h)
 
-    def _vertical(self, link, v):
-        rows = self.vertical_mask.shape[2] - link.W.shape[2]
-        W = F.pad(link.W, ((0, 0), (0, 0), (0, rows), (0, 0)), 'constant')
-        return masked_convolution_2d(v, W, link.b, self.vertical_mask, self.vertical_pad)
+    def labels(self, label):
+        """What the gates of both stacks get of the classes (B,): (B, 2 out_channels) each; None for
+        the vertical stack of the last block"""
+        if self.form == 'author':
+            both = F.concat([self.label(label)] * 2)
+            return None if self.last else both, both
+        return (None if self.last else F.concat(
+                    [self.label_vertical_t(label), self.label_vertical_s(label)]),
+                F.concat([self.label_horizontal_t(label), self.label_horizontal_s(label)]))
 
     def device_resident_accept(self, visitor):
         super().device_resident_accept(visitor)
         self.vertical_mask = visitor.visit_array(self.vertical_mask)
+        self.horizontal_mask = visitor.visit_array(self.horizontal_mask)
 
 
-def gate(t, s, label_t, label_s):
-    """tanh(t + label_t) · sigmoid(s + label_s) of (B, C, H, W) and (B, C): the paper, equation 4"""
-    def add(x, label):
-        return x + F.broadcast_to(F.expand_dims(F.expand_dims(label, -1), -1), x.shape)
-    return F.tanh(add(t, label_t)) * F.sigmoid(add(s, label_s))
+def side_by_side(*links):
+    """The weights and biases of convolutions of one input, as those of one convolution"""
+    return F.concat([link.W for link in links], axis=0), F.concat([link.b for link in links], axis=0)
 
 
 class GatedBlockList(chainer.ChainList):
