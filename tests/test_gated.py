@@ -100,17 +100,6 @@ def test_samples_are_the_authors(reference, reference_model, device):
 
 # Order and blind spot: which logits move when one value changes
 
-def make_model(in_channels=3, hidden_dims=12, block_num=2, out_hidden_dims=8, out_dims=4, classes=10,
-               form='paper', seed=0):
-    """A model of random weights and biases, none of which is small"""
-    random = np.random.RandomState(seed)
-    model = GatedPixelCNN(in_channels, hidden_dims, block_num, out_hidden_dims, out_dims, classes, form)
-    for _, param in sorted(model.namedparams()):
-        scale = 0.1 if param.ndim == 1 else 2 * np.prod(param.shape[1:]) ** -0.5
-        param.array[...] = random.normal(0, scale, param.shape)
-    return model
-
-
 def reached(several, x):
     """bool (values, values), both in the order of generation: whether changing the first, in any of
     the pictures x (B, C, H, W), moves the second's logits by a bit, in any of several models."""
@@ -149,9 +138,10 @@ def pictures(request):
 
 @pytest.mark.parametrize('form', ['paper', 'author'])
 @pytest.mark.parametrize('hidden_dims', [12, 13])
-def test_no_logit_depends_on_a_value_at_or_after_it(form, hidden_dims, pictures):
+def test_no_logit_depends_on_a_value_at_or_after_it(form, hidden_dims, pictures, random_gated_model):
     x = pictures[:, :, :5, :6]
-    several = [make_model(x.shape[1], hidden_dims, 3, 7, form=form, seed=seed) for seed in range(2)]
+    several = [random_gated_model(x.shape[1], hidden_dims, 3, 7, form=form, seed=seed)
+               for seed in range(2)]
     actual = reached(several, x)
     assert not np.tril(actual).any() and actual.any()
 
@@ -161,23 +151,24 @@ def in_order(k, dy, dx, k2):
     return (dy, dx, k2) > (0, 0, k)
 
 
-def test_in_the_papers_form_all_before_a_value_reaches_it(pictures):
+def test_in_the_papers_form_all_before_a_value_reaches_it(pictures, random_gated_model):
     blocks = 1
 
     def expected(k, dy, dx, k2):
         return in_order(k, dy, dx, k2) and dy <= 4 + blocks and abs(dx) <= 3 + blocks
 
-    check(lambda seed: make_model(pictures.shape[1], block_num=blocks, seed=seed), pictures, expected)
+    check(lambda seed: random_gated_model(pictures.shape[1], block_num=blocks, seed=seed), pictures,
+          expected)
 
 
 @pytest.mark.parametrize('blocks', [0, 2])
-def test_the_receptive_field_grows_with_the_blocks(blocks):
+def test_the_receptive_field_grows_with_the_blocks(blocks, random_gated_model):
     x = np.random.RandomState(0).rand(4, 1, 8, 13).astype('f')
 
     def expected(k, dy, dx, k2):
         return in_order(k, dy, dx, k2) and dy <= 4 + blocks and abs(dx) <= 3 + blocks
 
-    check(lambda seed: make_model(1, block_num=blocks, seed=seed), x, expected)
+    check(lambda seed: random_gated_model(1, block_num=blocks, seed=seed), x, expected)
 
 
 def drawn(several, channels):
@@ -189,8 +180,8 @@ def drawn(several, channels):
                       for pixel in row) for row in field] for field in np.moveaxis(actual, -1, 0)]
 
 
-def test_in_the_authors_form_a_blind_spot_remains_in_grayscale():
-    several = [make_model(1, block_num=1, form='author', seed=seed) for seed in range(4)]
+def test_in_the_authors_form_a_blind_spot_remains_in_grayscale(random_gated_model):
+    several = [random_gated_model(1, block_num=1, form='author', seed=seed) for seed in range(4)]
     # Of the pixel's own row and the row above nothing is seen; of five more, all columns.
     assert drawn(several, 1) == [[
         '. . . . . . . . . . .',
@@ -203,9 +194,9 @@ def test_in_the_authors_form_a_blind_spot_remains_in_grayscale():
         '. . . . . . . . . . .']]
 
 
-def test_in_the_authors_form_a_blind_spot_remains_in_colour():
+def test_in_the_authors_form_a_blind_spot_remains_in_colour(random_gated_model):
     red, green, blue = drawn(
-        [make_model(3, block_num=1, form='author', seed=seed) for seed in range(4)], 3)
+        [random_gated_model(3, block_num=1, form='author', seed=seed) for seed in range(4)], 3)
     above = ['... RGB RGB RGB RGB RGB RGB RGB RGB RGB ...'] * 5
     assert red[1:] == above + ['... RGB RGB RGB RGB RGB RGB RGB ... ... ...',
                                '... RGB RGB RGB R.. ... ... ... ... ... ...']

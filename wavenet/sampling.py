@@ -6,14 +6,14 @@ the pixels to the left are final, and within a pixel the maps of a colour depend
 colour and the ones before it only. So `method='cached'` computes each map of each pixel once, when
 its turn comes: in total the arithmetic of one run of the model.
 """
-from functools import partial
-
 import chainer
 import numpy as np
 from chainer import backend
+from chainer.backends import cuda
 
 from wavenet import parallel
 from wavenet.cached import Cache
+from wavenet.cached_gated import GatedCache
 from wavenet.cached_gpu import draw_rows
 from wavenet.utils import draw, quantize
 
@@ -40,7 +40,8 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         part: a slice of the batch: only these pictures, the same as when all are drawn. It needs a
             seed, without which there is no whole that they could be a part of.
         progress: called with the number of pixels that are done since the last call.
-        labels: classes of the pictures, integers (B,), for a model that takes them.
+        labels: for a model with classes, those of the pictures, integers (B,); by default one class
+            after the other, as far as B goes.
 
     Returns: float32 (B, C, H, W), or those of `part`, on the model's device; values in
         {0, 1 / (levels - 1), …, 1}.
@@ -61,14 +62,7 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         if not xp.isfinite(param.array).all():
             raise ValueError('the model cannot draw: its {} is not finite'.format(name))
 
-    classes = getattr(model, 'classes', None)
-    if (classes is None) != (labels is None):
-        raise ValueError('labels are for models with classes, and these need them')
-    if labels is not None:
-        labels = np.asarray(labels)
-        if labels.shape != (batch,) or not ((0 <= labels) & (labels < classes)).all():
-            raise ValueError('labels must be {} numbers of classes, 0 to {}'.format(
-                batch, classes - 1))
+    labels = _labels(model, batch, labels)
 
     part = slice(None) if part is None else part
     # All at once, so that on a GPU nothing has to wait for the host
@@ -76,18 +70,32 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
     with chainer.using_device(model.device):
         samples = xp.zeros((len(range(batch)[part]),) + tuple(shape[1:]), 'f')
         first_row = _give(samples, given, shape, part, max(model.out_dims, 2))
-        cached = _cached if xp is np else draw_rows
+        fill = _naive if method == 'naive' else _cached
         if labels is not None:
-            labels = xp.asarray(labels[part].astype('i'))
-            if method == 'cached':
-                raise ValueError('the cached method does not know this model yet: give naive')
-        fill = cached if method == 'cached' else partial(_naive, labels=labels)
+            labels = xp.asarray(labels[part])
         if len(samples):
-            fill(model, samples, first_row, xp.ascontiguousarray(xp.asarray(uniforms[..., part])),
+            fill(model, samples, labels, first_row,
+                 xp.ascontiguousarray(xp.asarray(uniforms[..., part])),
                  progress or (lambda pixels: None))
     if (samples > 1).any():  # as `draw` gives for NaN
         raise ValueError('the model cannot draw: its logits are not finite')
     return samples
+
+
+def _labels(model, batch, labels):
+    """The classes of the pictures, int32 (B,), or None for a model without. Raises: ValueError."""
+    if model.classes is None:
+        if labels is not None:
+            raise ValueError('the model has no classes that labels could name')
+        return None
+    if labels is None:
+        labels = np.arange(batch) % model.classes
+    labels = np.asarray(cuda.to_cpu(labels))
+    if labels.dtype.kind not in 'iu' or labels.shape != (batch,) \
+            or not ((0 <= labels) & (labels < model.classes)).all():
+        raise ValueError('labels must be {} classes from 0 to {}, got {}'.format(
+            batch, model.classes - 1, labels))
+    return labels.astype('i')
 
 
 def _give(samples, given, shape, part, levels):
@@ -120,7 +128,7 @@ def probabilities(logits):
     return p
 
 
-def _naive(model, samples, first_row, uniforms, progress, labels):
+def _naive(model, samples, labels, first_row, uniforms, progress):
     """The post's loop: fills in `samples` (B, C, H, W) from `first_row` on."""
     _, channels, height, width = samples.shape
     progress(first_row * width)
@@ -133,8 +141,12 @@ def _naive(model, samples, first_row, uniforms, progress, labels):
                 progress(1)
 
 
-def _cached(model, samples, first_row, uniforms, progress):
+def _cached(model, samples, labels, first_row, uniforms, progress):
     """The same, with each feature map of each pixel computed once: large batches on all cores"""
+    if model.xp is not np:
+        if labels is None:
+            return draw_rows(model, samples, first_row, uniforms, progress)
+        return _cached_part(model, samples, labels, first_row, uniforms, progress)
     cores = max(1, min(parallel.WORKERS, len(samples) // PICTURES_OF_A_CORE))
     size = -(-len(samples) // cores)
 
@@ -144,16 +156,18 @@ def _cached(model, samples, first_row, uniforms, progress):
                 parts.check()
                 if part.start == 0:
                     progress(pixels)
-            _cached_part(model, samples[part], first_row, uniforms[..., part], report)
+            _cached_part(model, samples[part], None if labels is None else labels[part], first_row,
+                         uniforms[..., part], report)
 
     parallel.share(work, [slice(start, start + size) for start in range(0, len(samples), size)])
 
 
-def _cached_part(model, samples, first_row, uniforms, progress):
+def _cached_part(model, samples, labels, first_row, uniforms, progress):
     """Some pictures of the batch, by one thread"""
     batch, channels, height, width = samples.shape
     levels = max(model.out_dims, 2)
-    cache = Cache(model, batch, width)
+    cache = Cache(model, batch, width) if labels is None else \
+        GatedCache(model, batch, width, labels)
     for i in range(height):
         cache.start_row()
         for j in range(width):
@@ -161,8 +175,8 @@ def _cached_part(model, samples, first_row, uniforms, progress):
             for k in range(channels):
                 logits = cache.logits(k)                                     # (B, out_dims)
                 if i >= first_row:
-                    labels = draw(probabilities(logits), uniforms[i, j, k])
-                    samples[:, k, i, j] = labels / (levels - 1)
+                    drawn = draw(probabilities(logits), uniforms[i, j, k])
+                    samples[:, k, i, j] = drawn / (levels - 1)
                 cache.set_value(j, k, samples[:, k, i, j])
             cache.end_pixel(j)
             progress(1)

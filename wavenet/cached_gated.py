@@ -1,0 +1,213 @@
+"""The cached way to generate from Gated PixelCNN: each feature map of each pixel is computed once.
+
+The vertical stack sees the rows above, so all that a row has of it is computed when the row begins,
+in products for all of its pixels; and so is what the horizontal stack gets of it. The horizontal
+stack is computed pixel by pixel and colour by colour.
+
+A sigmoid is (1 + tanh(x / 2)) / 2, so that one tanh serves both parts of a gate. The halves are in the
+weights: of what goes into a sigmoid, and of what comes out of a gate, t · (1 + s). Halving is exact.
+"""
+from wavenet.cached import Maps, color_products, pixel_weights, sorted_weights
+
+
+class GatedCache:
+    """The feature maps that are done, as far as later pixels need them: see `wavenet.cached.Cache`.
+
+    The maps of a pixel are (maps, B) arrays, those of a row (maps, W, B). In the horizontal stack and
+    in what it gets, maps are sorted by colour: those that a colour's maps depend on are then one
+    slice, from the first on. What goes to the tanh of each gate comes before what goes to its sigmoid.
+    """
+
+    def __init__(self, model, batch, width, labels):
+        self.xp = xp = model.xp
+        colors = model.in_channels
+        blocks = [model.conv1] + list(model.blocks)
+        n = len(blocks)
+        hidden, out_hidden, out = [Maps(len(link.W), colors) for link in (
+            model.conv1.horizontal_output, model.conv2, model.conv4)]
+        size = hidden.count
+
+        def zeros(*shape):
+            return xp.zeros(shape + (batch,), 'f')
+
+        def below_ones(*shape):
+            array = zeros(*shape[:-1] + (1 + shape[-1],))
+            array[..., 0, :] = 1
+            return array
+
+        self.row = zeros(colors, 3 + width + 3)              # values, with a border
+        self.pixel = zeros(colors)
+        scratch = xp.zeros((2, 2 * size, width * batch), 'f')
+        self.vertical = [VerticalLayer(block, block is model.conv1, hidden, width, labels, scratch)
+                         for block in blocks]
+
+        # What the gates of the horizontal stack get: of the vertical stack, of the pixels to the left,
+        # of both
+        self.from_above = zeros(n, 2, size, width)
+        self.from_left = zeros(n, 2, size)
+        self.from_both = zeros(n, 2, size)
+        # What comes out of each layer, and of its gates
+        self.maps = zeros(n, size)
+        gated = below_ones(n, size)
+        # What the next pixel gets of them
+        colored = Maps(colors, colors)
+        kernels = [gate_weights(block, hidden, colored if block is model.conv1 else hidden)
+                   for block in blocks]                      # (2 size, inputs, ksize)
+        self.weights_left = xp.array([W[:, :, 0] for W in kernels[1:]], 'f').reshape(
+            n - 1, 2 * size, size)
+        self.weights_left_of_values = kernels[0][:, :, :3].reshape(2 * size, 3 * colors)
+
+        before_conv2, before_conv4 = below_ones(size), below_ones(out_hidden.count)
+        conv2 = color_products(
+            pixel_weights(model.conv2, hidden, out_hidden), out_hidden,
+            [1 + hidden.until(k) for k in range(colors)], before_conv2, before_conv4[1:])
+        conv4 = color_products(
+            pixel_weights(model.conv4, out_hidden, out), out,
+            [1 + out_hidden.until(k) for k in range(colors)], before_conv4, zeros(out.count))
+        self.steps = []                                      # of each colour
+        for k in range(colors):
+            of, until = hidden.of(k), hidden.until(k)
+            gates = zeros(2, of.stop - of.start)
+            residual = zeros(of.stop - of.start)
+            layers = []
+            for number, (block, W) in enumerate(zip(blocks, kernels)):
+                x, before = (self.pixel[:k], xp.zeros_like(residual)) if number == 0 else (
+                    self.maps[number - 1, :until], self.maps[number - 1, of])
+                W = W.reshape(2, size, -1, W.shape[2])[:, of, :len(x), W.shape[2] // 2]
+                W_out, b_out = pixel_weights(block.horizontal_output, hidden, hidden)
+                W_out = xp.concatenate([b_out[:, None], 0.5 * W_out], axis=1)[of, :1 + until]
+                layers.append((
+                    xp.ascontiguousarray(W.reshape(2 * len(residual), len(x))), x,
+                    gates.reshape(-1, batch), gates, gates[0], gates[1], self.from_both[number, :, of],
+                    gated[number, 1:][of], xp.ascontiguousarray(W_out), gated[number, :1 + until],
+                    residual, before, self.maps[number, of]))
+            self.steps.append((layers, self.maps[-1, of], before_conv2[1:][of], conv2[k], conv4[k]))
+
+    # These are called pixel by pixel, in the order of the pixels and of the colours.
+
+    def start_row(self):
+        """All that the row has of the vertical stack"""
+        above = self.row[:, 3:-3]
+        for layer, to_h in zip(self.vertical, self.from_above):
+            above = layer.next_row(above, to_h)
+        self.from_left[...] = 0
+
+    def start_pixel(self, j):
+        """What the pixel gets of the vertical stack and of the pixels to the left"""
+        self.xp.add(self.from_above[:, :, :, j], self.from_left, out=self.from_both)
+
+    def logits(self, k):
+        """The logits of this pixel's colour k, (B, out_dims)"""
+        dot, add, multiply, tanh = self.xp.dot, self.xp.add, self.xp.multiply, self.xp.tanh
+        layers, maps, before_conv2, (W_conv2, x_conv2, output), (W_conv4, x_conv4, logits) = \
+            self.steps[k]
+        for (W, x, flat, gates, t, s, context, gated, W_out, x_out, residual, before, after) in layers:
+            dot(W, x, out=flat)
+            add(gates, context, out=gates)
+            tanh(gates, out=gates)
+            s += 1
+            multiply(t, s, out=gated)
+            dot(W_out, x_out, out=residual)
+            add(before, residual, out=after)
+        self.xp.maximum(maps, 0, out=before_conv2)
+        dot(W_conv2, x_conv2, out=output)
+        self.xp.maximum(output, 0, out=output)
+        dot(W_conv4, x_conv4, out=logits)
+        return self.xp.ascontiguousarray(logits.T)
+
+    def set_value(self, j, k, value):
+        """The value (B,) of colour k, for the colours and the pixels after it"""
+        self.row[k, 3 + j] = value
+        self.pixel[k] = value
+
+    def end_pixel(self, j):
+        """What the next pixel gets of this one and of the two before"""
+        n, _, size, batch = self.from_left.shape
+        from_left = self.from_left.reshape(n, 2 * size, batch)
+        self.xp.matmul(self.weights_left, self.maps[:-1], out=from_left[1:])
+        self.xp.dot(self.weights_left_of_values, self.row[:, j + 1:j + 4].reshape(-1, batch),
+                    out=from_left[0])
+
+
+class VerticalLayer:
+    """One layer of the vertical stack, row by row, and what the horizontal stack gets of it.
+
+    Args:
+        block: a `GatedBlock`.
+        first: whether it is the first one, which takes the values of the row above.
+        hidden: `Maps` of the horizontal stack.
+        width: of a row.
+        labels: classes, (B,).
+        scratch: two arrays (2 maps, W · B), which layers can share.
+    """
+
+    def __init__(self, block, first, hidden, width, labels, scratch):
+        self.xp = xp = block.xp
+        batch = len(labels)
+        links = block.vertical_conv_t, block.vertical_conv_s
+        to_h = block.v_to_h_conv_t, block.v_to_h_conv_s
+        across = block.horizontal_conv_t, block.horizontal_conv_s
+        _, inputs, height, ksize = links[0].W.shape
+        # The author's blocks do not see the row itself: it waits for the next row
+        waiting = 0 if first or block.form == 'paper' else 1
+        self.rows = xp.zeros((height + waiting, inputs, width + ksize - 1, batch), 'f')
+        self.inside = slice(ksize // 2, ksize // 2 + width)
+        # Columns of the kernel, each with the columns of the picture that it sees
+        W = _halve(xp.stack([link.W.array for link in links])) * (1 if first else 0.5)
+        W = W.transpose(4, 0, 1, 3, 2).reshape(ksize, -1, height * inputs)
+        seen = self.rows[:height].reshape(height * inputs, -1)
+        self.columns = [(xp.ascontiguousarray(W[dx]), seen[:, dx * batch:(dx + width) * batch])
+                        for dx in range(ksize)]
+        self.bias = _halve(xp.stack([link.b.array for link in links])).reshape(-1, 1)
+        self.weights_to_h = xp.stack([link.W.array[hidden.order, :, 0, 0] for link in to_h])
+        label, label_h = [None if x is None else _halve(
+            x.array.T.reshape(2, -1, 1, batch)) for x in block.labels(labels)]
+        self.label = label
+        biases = [xp.stack([link.b.array for link in pair]) for pair in (to_h, across)]
+        self.bias_to_h = (_halve(sum(biases))[:, :, None, None] + label_h)[:, hidden.order]
+        self.gates, self.product = scratch
+
+    def next_row(self, above, to_h):
+        """
+        Args:
+            above: what the layer below gives for this row, (inputs, W, B).
+            to_h: is filled with what the horizontal stack gets, (2, maps, W, B).
+
+        Returns: what the next layer gets, twice the maps (maps, W, B), good until the next call; None
+            for the last.
+        """
+        matmul = self.xp.matmul
+        for n in range(len(self.rows) - 1):
+            self.rows[n] = self.rows[n + 1]
+        self.rows[-1, :, self.inside] = above
+        (W, x), *others = self.columns
+        matmul(W, x, out=self.gates)
+        for W, x in others:
+            matmul(W, x, out=self.product)
+            self.gates += self.product
+        self.gates += self.bias
+        gates = self.gates.reshape((2, -1) + to_h.shape[2:])
+        flat = (2, gates.shape[1], -1)
+        matmul(self.weights_to_h, gates.reshape(flat), out=to_h.reshape(flat))
+        to_h += self.bias_to_h
+        if self.label is None:
+            return None
+        gates += self.label
+        t, s = self.xp.tanh(gates, out=gates)
+        s += 1
+        t *= s
+        return t
+
+
+def gate_weights(block, hidden, inputs):
+    """Those of the horizontal convolutions, of the tanh and of the sigmoid, (2 maps, I, ksize)"""
+    W = block.xp.stack([sorted_weights(link, inputs, hidden) for link in (
+        block.horizontal_conv_t, block.horizontal_conv_s)])              # (2, maps, I, 1, ksize)
+    return _halve(W).reshape(-1, *W.shape[2:])[:, :, 0]
+
+
+def _halve(x):
+    """A copy of x, with x[1], what goes to the sigmoid, halved"""
+    x = x.copy()
+    x[1] *= 0.5
+    return x
