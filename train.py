@@ -1,4 +1,4 @@
-"""Trains the post's PixelCNN: data, model, Chainer's Trainer."""
+"""Trains the post's PixelCNN, or Gated PixelCNN: data, model, Chainer's Trainer."""
 import os
 import shlex
 import sys
@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 from chainer.training import extensions
 
-from wavenet import cli, datasets, files, models, serialization
+from wavenet import cli, datasets, files, gated, models, serialization
 from wavenet.extensions import (
     Evaluator, Interruption, PlainOutput, SampleGrid, Settings, stop_on_nan)
 
@@ -29,16 +29,23 @@ def make_parser():
              'made with')
     add('--out', '-o', default='out', metavar='DIR',
         help='folder for all that is written (default: %(default)s)')
+    add('--model', choices=('pixelcnn', 'gated'), default='pixelcnn',
+        help='the post\'s PixelCNN, or Gated PixelCNN, which takes classes (default: %(default)s)')
+    add('--form', choices=gated.FORMS, metavar='FORM',
+        help="of the gated model: paper, or author for that of the author's code, with its mistakes "
+             '(default: paper)')
     add('--hidden_dim', '-d', type=count, default=128, metavar='H',
-        help='the model has 2H feature maps (default: %(default)s)')
+        help='the model has 2H feature maps; gated, H (default: %(default)s)')
     add('--out_hidden_dim', type=count, default=16, metavar='N',
         help='feature maps before the last layer (default: %(default)s)')
     add('--blocks_num', '-n', type=cli.whole_number(0), default=15, metavar='N',
         help='residual blocks (default: %(default)s)')
     add('--gradclip', type=cli.positive_number, metavar='X',
         help='clip each element of the gradient to [-X, X] (default: off)')
-    add('--clip', type=cli.positive_number, metavar='X',
-        help="scale the gradient down to an L2 norm of X (default: off)")
+    add('--clip', type=cli.nonnegative_number, metavar='X',
+        help='scale the gradient down to an L2 norm of X (default: 0 for off; gated, 1)')
+    add('--weight_decay', type=cli.nonnegative_number, metavar='X',
+        help='add X times the weights to the gradient (default: 0 for off; gated, 0.0001)')
     add('--learning_rate', type=cli.positive_number, default=0.001, metavar='X',
         help="Adam's learning rate (default: %(default)s)")
     add('--levels', type=cli.whole_number(2, 256), default=2, metavar='N',
@@ -62,12 +69,30 @@ def make_parser():
     return parser
 
 
+def make_model(args, class_count):
+    """The model and its loss, as the author has them: nats per image; gated, the mean over values"""
+    sizes = dict(in_channels=args.channels, block_num=args.blocks_num,
+                 out_hidden_dims=args.out_hidden_dim,
+                 out_dims=1 if args.loss == 'sigmoid' else args.levels)
+    if args.model == 'pixelcnn':
+        return models.Classifier(models.PixelCNN(hidden_dims=2 * args.hidden_dim, **sizes))
+    return models.Classifier(gated.GatedPixelCNN(
+        hidden_dims=args.hidden_dim, classes=class_count, form=args.form or 'paper', **sizes),
+        normalize=True)
+
+
 def main(parser):
     args = parser.parse_args()
     if args.loss == 'sigmoid' and args.levels != 2:
         parser.error('--loss sigmoid is for --levels 2, not {}'.format(args.levels))
     if args.binarize and args.levels != 2:
         parser.error('--binarize makes 2 levels: give --levels 2, not {}'.format(args.levels))
+    if args.form and args.model != 'gated':
+        parser.error('--form is for --model gated')
+    if args.clip is None:
+        args.clip = 1.0 if args.model == 'gated' else 0
+    if args.weight_decay is None:
+        args.weight_decay = 0.0001 if args.model == 'gated' else 0
     if not args.out:
         parser.error('--out: give the name of a folder')
     matplotlib.use('Agg')
@@ -77,9 +102,7 @@ def main(parser):
         train, test = datasets.load(args.dataset, args.channels, args.levels, args.data,
                                     args.binarize, args.seed, args.test_limit)
         np.random.seed(args.seed)  # Chainer draws the weights from here
-        model = models.Classifier(models.PixelCNN(
-            args.channels, 2 * args.hidden_dim, args.blocks_num, args.out_hidden_dim,
-            1 if args.loss == 'sigmoid' else args.levels))
+        model = make_model(args, train.class_count)
         for part in (model, train, test):
             part.to_device(device)
     optimizer = chainer.optimizers.Adam(args.learning_rate).setup(model)
@@ -88,6 +111,8 @@ def main(parser):
             -args.gradclip, args.gradclip))
     if args.clip:
         optimizer.add_hook(chainer.optimizer_hooks.GradientClipping(args.clip))
+    if args.weight_decay:
+        optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(args.weight_decay))
 
     updater = chainer.training.StandardUpdater(
         datasets.batches(train, args.batchsize, shuffle_seed=args.seed), optimizer,

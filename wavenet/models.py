@@ -131,6 +131,8 @@ class PixelCNN(chainer.Chain):
     Raises: ValueError where `hidden_dims` is below 2, `block_num` below 0, another below 1.
     """
 
+    classes = None  # it takes none
+
     def __init__(self, in_channels, hidden_dims, block_num, out_hidden_dims, out_dims):
         super().__init__()
         self.architecture = {
