@@ -7,6 +7,7 @@ stack is computed pixel by pixel and colour by colour.
 A sigmoid is (1 + tanh(x / 2)) / 2, so that one tanh serves both parts of a gate. The halves are in the
 weights: of what goes into a sigmoid, and of what comes out of a gate, t · (1 + s). Halving is exact.
 """
+from wavenet import parallel
 from wavenet.cached import Maps, color_products, pixel_weights, sorted_weights
 
 
@@ -18,7 +19,8 @@ class GatedCache:
     slice, from the first on. What goes to the tanh of each gate comes before what goes to its sigmoid.
     """
 
-    def __init__(self, model, batch, width, labels):
+    def __init__(self, model, batch, width, labels, cores=1):
+        """cores: how many may be used for the vertical stack, each for some of the pictures"""
         self.xp = xp = model.xp
         colors = model.in_channels
         blocks = [model.conv1] + list(model.blocks)
@@ -37,13 +39,11 @@ class GatedCache:
 
         self.row = zeros(colors, 3 + width + 3)              # values, with a border
         self.pixel = zeros(colors)
-        scratch = xp.zeros((2, 2 * size, width * batch), 'f')
-        self.vertical = [VerticalLayer(block, block is model.conv1, hidden, width, labels, scratch)
-                         for block in blocks]
+        part = -(-batch // cores)
+        self.vertical = [VerticalStack(blocks, hidden, width, labels, slice(start, start + part))
+                         for start in range(0, batch, part)]
 
-        # What the gates of the horizontal stack get: of the vertical stack, of the pixels to the left,
-        # of both
-        self.from_above = zeros(n, 2, size, width)
+        # What the gates of the horizontal stack get of the pixels to the left, and in all
         self.from_left = zeros(n, 2, size)
         self.from_both = zeros(n, 2, size)
         # What comes out of each layer, and of its gates
@@ -87,14 +87,18 @@ class GatedCache:
 
     def start_row(self):
         """All that the row has of the vertical stack"""
-        above = self.row[:, 3:-3]
-        for layer, to_h in zip(self.vertical, self.from_above):
-            above = layer.next_row(above, to_h)
+        def work(stacks):
+            for stack in stacks:
+                stack.next_row(self.row[:, 3:-3])
+
+        parallel.share(work, self.vertical)
         self.from_left[...] = 0
 
     def start_pixel(self, j):
         """What the pixel gets of the vertical stack and of the pixels to the left"""
-        self.xp.add(self.from_above[:, :, :, j], self.from_left, out=self.from_both)
+        for stack in self.vertical:
+            self.xp.add(stack.to_h[:, :, :, j], self.from_left[..., stack.pictures],
+                        out=self.from_both[..., stack.pictures])
 
     def logits(self, k):
         """The logits of this pixel's colour k, (B, out_dims)"""
@@ -129,8 +133,30 @@ class GatedCache:
                     out=from_left[0])
 
 
+class VerticalStack:
+    """The vertical stack, row by row, for the slice `pictures` of the batch.
+
+    `to_h` is what the horizontal stack gets of it, with all biases, (layers, 2, maps, W, B).
+    """
+
+    def __init__(self, blocks, hidden, width, labels, pictures):
+        xp = blocks[0].xp
+        labels = labels[pictures]
+        self.pictures = pictures
+        scratch = xp.zeros((2, 2 * hidden.count, width * len(labels)), 'f')
+        self.layers = [VerticalLayer(block, number == 0, hidden, width, labels, scratch)
+                       for number, block in enumerate(blocks)]
+        self.to_h = xp.zeros((len(blocks), 2, hidden.count, width, len(labels)), 'f')
+
+    def next_row(self, above):
+        """Fills `to_h`; above: the values of the row above of all pictures, (colours, W, B)"""
+        x = above[..., self.pictures]
+        for layer, to_h in zip(self.layers, self.to_h):
+            x = layer.next_row(x, to_h)
+
+
 class VerticalLayer:
-    """One layer of the vertical stack, row by row, and what the horizontal stack gets of it.
+    """One layer of it.
 
     Args:
         block: a `GatedBlock`.

@@ -157,17 +157,17 @@ def _cached(model, samples, labels, first_row, uniforms, progress):
                 if part.start == 0:
                     progress(pixels)
             _cached_part(model, samples[part], None if labels is None else labels[part], first_row,
-                         uniforms[..., part], report)
+                         uniforms[..., part], report, cores=parallel.WORKERS if cores == 1 else 1)
 
     parallel.share(work, [slice(start, start + size) for start in range(0, len(samples), size)])
 
 
-def _cached_part(model, samples, labels, first_row, uniforms, progress):
-    """Some pictures of the batch, by one thread"""
+def _cached_part(model, samples, labels, first_row, uniforms, progress, cores=1):
+    """Some pictures of the batch; `cores` are free for it"""
     batch, channels, height, width = samples.shape
     levels = max(model.out_dims, 2)
     cache = Cache(model, batch, width) if labels is None else \
-        GatedCache(model, batch, width, labels)
+        GatedCache(model, batch, width, labels, min(cores, batch))
     for i in range(height):
         cache.start_row()
         for j in range(width):

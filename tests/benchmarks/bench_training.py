@@ -1,9 +1,10 @@
 """What a training step costs: forward, backward and Adam, beside Chainer's own convolution and PyTorch.
 
-    python tests/benchmarks/bench_training.py [--gpu 0] [--repeats 5]
+    python tests/benchmarks/bench_training.py [--model gated] [--gpu 0] [--repeats 5]
 
-All compute the same: the post's model, batch 16 of 28×28 RGB, 8 levels, softmax cross entropy in
-nats per image, Adam. Their steps take turns in one run; the table has medians, and medians of the
+All compute the same: the post's model, or the gated one in the paper's form, batch 16 of 28×28 RGB, 8
+levels, softmax cross entropy, Adam. In PyTorch the two convolutions of a gate are one, and no row is
+computed that would be cropped. Their steps take turns in one run; the table has medians, and medians of the
 ratios of neighbours. PyTorch is left out where it is not installed.
 """
 import os
@@ -16,54 +17,62 @@ import chainer  # noqa: E402
 import chainer.functions as F  # noqa: E402
 import numpy as np  # noqa: E402
 
-from wavenet import cli, models  # noqa: E402
+from wavenet import cli, gated, models  # noqa: E402
 
 try:
     import torch
 except ImportError:
     torch = None
 
-SIZES = ((128, 5), (256, 15))  # (feature maps, blocks)
+SIZES = {'pixelcnn': ((128, 5), (256, 15)), 'gated': ((64, 5), (128, 15))}  # (feature maps, blocks)
 LEVELS = 8
 
 
-def chainers_convolution(x, W, b, mask, pad, relu):
+def chainers_convolution(x, W, b, mask, pad, relu=False):
     return F.convolution_2d(F.relu(x) if relu else x, W * mask, b, pad=pad)
 
 
-def chainer_step(device, hidden_dims, block_num, x, t, convolution):
-    model = models.Classifier(models.PixelCNN(3, hidden_dims, block_num, 16, LEVELS))
+def chainer_step(device, kind, hidden_dims, block_num, batch, convolution):
+    predictor = models.PixelCNN if kind == 'pixelcnn' else gated.GatedPixelCNN
+    model = models.Classifier(predictor(3, hidden_dims, block_num, 16, LEVELS))
     model.to_device(device)
     optimizer = chainer.optimizers.Adam().setup(model)
-    x, t = device.send(x), device.send(t)
+    batch = [device.send(array) for array in batch]
 
     def step():
-        models.masked_convolution_2d = convolution
-        optimizer.update(model, x, t)
+        models.masked_convolution_2d = gated.masked_convolution_2d = convolution
+        optimizer.update(model, *batch)
         if device.xp is not np:
             device.xp.cuda.Stream.null.synchronize()
     return step
 
 
-def torch_step(gpu, hidden_dims, block_num, x, t):
-    place = torch.device('cuda', gpu) if gpu is not None else torch.device('cpu')
+def torch_masked(in_channels, out_channels, ksize, mask='B', parts=1):
+    """A masked convolution, or some of one input side by side"""
+    ksize = ksize if isinstance(ksize, tuple) else (ksize, ksize)
 
     class Masked(torch.nn.Conv2d):
-        def __init__(self, in_channels, out_channels, ksize, mask='B'):
-            super().__init__(in_channels, out_channels, ksize, padding=ksize // 2)
-            self.register_buffer('mask', torch.from_numpy(
-                models.make_mask(tuple(self.weight.shape), mask, 3)))
+        def __init__(self):
+            super().__init__(in_channels, parts * out_channels, ksize,
+                             padding=(ksize[0] // 2, ksize[1] // 2))
+            mask_of_one = models.make_mask((out_channels, in_channels) + ksize, mask, 3)
+            self.register_buffer('mask', torch.from_numpy(np.concatenate(parts * [mask_of_one])))
 
         def forward(self, x):
             return torch.nn.functional.conv2d(x, self.weight * self.mask, self.bias,
                                               padding=self.padding)
 
+    return Masked()
+
+
+def torch_pixelcnn(hidden_dims, block_num):
     class Block(torch.nn.Module):
         def __init__(self):
             super().__init__()
             half = hidden_dims // 2
             self.convolutions = torch.nn.ModuleList([
-                Masked(hidden_dims, half, 1), Masked(half, half, 3), Masked(half, hidden_dims, 1)])
+                torch_masked(hidden_dims, half, 1), torch_masked(half, half, 3),
+                torch_masked(half, hidden_dims, 1)])
 
         def forward(self, x):
             h = x
@@ -72,15 +81,62 @@ def torch_step(gpu, hidden_dims, block_num, x, t):
             return x + h
 
     model = torch.nn.Sequential(
-        Masked(3, hidden_dims, 7, 'A'), *[Block() for _ in range(block_num)],
-        torch.nn.ReLU(), Masked(hidden_dims, 16, 1), torch.nn.ReLU(), Masked(16, 3 * LEVELS, 1))
+        torch_masked(3, hidden_dims, 7, 'A'), *[Block() for _ in range(block_num)],
+        torch.nn.ReLU(), torch_masked(hidden_dims, 16, 1),
+        torch.nn.ReLU(), torch_masked(16, 3 * LEVELS, 1))
+    return model, lambda x, label: model(x)
+
+
+def torch_gated(hidden_dims, block_num):
+    def gate(x, label):
+        t, s = (x + label[:, :, None, None]).chunk(2, 1)
+        return torch.tanh(t) * torch.sigmoid(s)
+
+    class Block(torch.nn.Module):
+        def __init__(self, in_channels, ksize, mask='B', last=False):
+            super().__init__()
+            half = ksize // 2
+            self.last = last
+            self.border = half, half, half + (mask == 'A'), -(mask == 'A')  # left, right, top, bottom
+            self.vertical = torch.nn.Conv2d(in_channels, 2 * hidden_dims, (half + 1, ksize))
+            self.to_h = torch.nn.Conv2d(2 * hidden_dims, 2 * hidden_dims, 1, groups=2)
+            self.horizontal = torch_masked(in_channels, hidden_dims, (1, ksize), mask, parts=2)
+            self.output = torch_masked(hidden_dims, hidden_dims, 1)
+            self.labels = torch.nn.ModuleList([
+                torch.nn.Embedding(gated.CLASSES, 2 * hidden_dims) for _ in range(2 - last)])
+
+        def forward(self, v, h, label):
+            v = self.vertical(torch.nn.functional.pad(v, self.border))
+            h = gate(self.horizontal(h) + self.to_h(v), self.labels[0](label))
+            return None if self.last else gate(v, self.labels[1](label)), self.output(h)
+
+    blocks = torch.nn.ModuleList([Block(3, 7, 'A')] + [
+        Block(hidden_dims, 3, last=n == block_num - 1) for n in range(block_num)])
+    output = torch.nn.Sequential(
+        torch.nn.ReLU(), torch_masked(hidden_dims, 16, 1),
+        torch.nn.ReLU(), torch_masked(16, 3 * LEVELS, 1))
+
+    def forward(x, label):
+        v, h = blocks[0](x, x, label)
+        for block in blocks[1:]:
+            v, more = block(v, h, label)
+            h = h + more
+        return output(h)
+
+    return torch.nn.ModuleList([blocks, output]), forward
+
+
+def torch_step(gpu, kind, hidden_dims, block_num, batch):
+    place = torch.device('cuda', gpu) if gpu is not None else torch.device('cpu')
+    model, forward = {'pixelcnn': torch_pixelcnn, 'gated': torch_gated}[kind](hidden_dims, block_num)
     model.to(place)
     optimizer = torch.optim.Adam(model.parameters())
-    x, t = torch.from_numpy(x).to(place), torch.from_numpy(t).long().to(place)
+    x, t, label = [torch.from_numpy(array).to(place) for array in batch]
+    t, label = t.long(), label.long()
 
     def step():
         optimizer.zero_grad()
-        logits = model(x).reshape(len(x), LEVELS, 3, *x.shape[2:])
+        logits = forward(x, label).reshape(len(x), LEVELS, 3, *x.shape[2:])
         loss = torch.nn.functional.cross_entropy(logits, t, reduction='sum') / len(x)
         loss.backward()
         optimizer.step()
@@ -92,6 +148,7 @@ def torch_step(gpu, hidden_dims, block_num, x, t):
 def main():
     parser = cli.ArgumentParser(description=__doc__.split('\n')[0])
     cli.add_device_options(parser)
+    parser.add_argument('--model', choices=sorted(SIZES), default='pixelcnn')
     parser.add_argument('--repeats', type=cli.whole_number(1), default=5, metavar='N')
     args = parser.parse_args()
     with parser.reporting():
@@ -99,15 +156,16 @@ def main():
     gpu = args.gpu if args.gpu >= 0 else None
     ours = models.masked_convolution_2d
     t = np.random.RandomState(0).randint(0, LEVELS, (16, 3, 28, 28)).astype('i')
-    x = t.astype('f') / (LEVELS - 1)
+    batch = t.astype('f') / (LEVELS - 1), t, np.arange(16).astype('i') % gated.CLASSES
 
     print('| one step of | ours | Chainer\'s convolution | PyTorch | ours / Chainer | ours / PyTorch |')
     print('| --- ' * 6 + '|')
-    for hidden_dims, block_num in SIZES:
-        steps = [chainer_step(device, hidden_dims, block_num, x, t, ours),
-                 chainer_step(device, hidden_dims, block_num, x, t, chainers_convolution)]
+    for hidden_dims, block_num in SIZES[args.model]:
+        sizes = args.model, hidden_dims, block_num, batch
+        steps = [chainer_step(device, *sizes, ours),
+                 chainer_step(device, *sizes, chainers_convolution)]
         if torch:
-            steps.append(torch_step(gpu, hidden_dims, block_num, x, t))
+            steps.append(torch_step(gpu, *sizes))
         for step in steps:
             step()
         times = np.zeros((args.repeats, 3))
