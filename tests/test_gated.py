@@ -1,6 +1,7 @@
 import os
 
 import chainer
+import chainer.functions as F
 import numpy as np
 import pytest
 from chainer.backends import cuda
@@ -96,6 +97,87 @@ def test_samples_are_the_authors(reference, reference_model, device):
     samples = sampling.generate(reference_model, expected.shape, int(reference['samples/seed']),
                                 method='naive', labels=reference['classes'][:len(expected)])
     assert (cuda.to_cpu(samples) == expected).all()
+
+
+# Sizes
+
+@pytest.mark.parametrize('sizes', [
+    {}, dict(hidden_dims=1), dict(hidden_dims=14), dict(block_num=0), dict(in_channels=1, out_dims=1),
+    dict(classes=1), dict(classes=47)])
+@pytest.mark.parametrize('form', ['paper', 'author'])
+def test_any_size(form, sizes, random_gated_model):
+    model = random_gated_model(form=form, **sizes)
+    channels, out_dims = model.in_channels, model.out_dims
+    label = np.array([0, model.classes - 1], 'i')
+    logits = model(np.zeros((2, channels, 4, 5), 'f'), label)
+    assert logits.shape == (2, out_dims, channels, 4, 5)
+    # Every parameter counts: none is without a gradient, which clipping would stumble over
+    model.cleargrads()
+    chainer.functions.sum(logits ** 2).backward()
+    assert all(param.grad is not None for param in model.params())
+
+
+@pytest.mark.parametrize('name, value', [
+    ('hidden_dims', 0), ('out_dims', 0), ('in_channels', 0), ('out_hidden_dims', 0), ('block_num', -1),
+    ('classes', 0), ('form', 'other')])
+def test_what_makes_no_model_is_named(name, value):
+    sizes = dict(in_channels=3, hidden_dims=12, block_num=2, out_hidden_dims=8, out_dims=4)
+    with pytest.raises(ValueError, match=name):
+        GatedPixelCNN(**dict(sizes, **{name: value}))
+
+
+@pytest.mark.parametrize('form', ['paper', 'author'])
+def test_each_class_has_pictures_of_its_own(form, random_gated_model, device):
+    model = random_gated_model(form=form)
+    model.to_device(device)
+    x = device.xp.zeros((10, 3, 3, 3), 'f')
+    logits = model(x, device.xp.arange(10).astype('i')).array
+    assert len({logits[n, :, :, 0, 0].tobytes() for n in range(10)}) == 10
+
+
+# The paper's form, step by step
+
+def plain_block(block, v, h, label, first=False):
+    """A block as figure 2 and equation 4 of the paper have it, in Chainer's own functions"""
+    _, _, rows, ksize = block.vertical_conv_t.W.shape
+    height = v.shape[2]
+    own_row = 0 if first else 1                              # whether the row itself is seen
+
+    def vertical(link):
+        y = F.convolution_2d(v, link.W, link.b, pad=(rows, ksize // 2))
+        return y[:, :, own_row:own_row + height]             # row i sees i - rows + own_row, …
+
+    def horizontal(link, x):
+        return F.convolution_2d(x, link.W * link.mask, link.b, pad=(0, link.W.shape[3] // 2))
+
+    def of_class(link):
+        return F.broadcast_to(F.reshape(link(label), (len(label), -1, 1, 1)), shape)
+
+    v_t, v_s = vertical(block.vertical_conv_t), vertical(block.vertical_conv_s)
+    shape = v_t.shape
+    h_t = horizontal(block.horizontal_conv_t, h) + block.v_to_h_conv_t(v_t)
+    h_s = horizontal(block.horizontal_conv_s, h) + block.v_to_h_conv_s(v_s)
+    h = F.tanh(h_t + of_class(block.label_horizontal_t)) * \
+        F.sigmoid(h_s + of_class(block.label_horizontal_s))
+    v = None if block.last else F.tanh(v_t + of_class(block.label_vertical_t)) * \
+        F.sigmoid(v_s + of_class(block.label_vertical_s))
+    return v, horizontal(block.horizontal_output, h)
+
+
+@pytest.mark.parametrize('in_channels', [1, 3])
+def test_the_papers_form_is_what_the_paper_says(in_channels, random_gated_model):
+    model = random_gated_model(in_channels)
+    random = np.random.RandomState(0)
+    x = random.rand(3, in_channels, 6, 5).astype('f')
+    label = np.array([7, 0, 2], 'i')
+    v, h = plain_block(model.conv1, x, x, label, first=True)
+    for block in model.blocks:
+        v, more = plain_block(block, v, h, label)
+        h += more
+    for link in (model.conv2, model.conv4):
+        h = F.convolution_2d(F.relu(h), link.W * link.mask, link.b)
+    np.testing.assert_allclose(model(x, label).array, h.array.reshape(3, -1, in_channels, 6, 5),
+                               rtol=0, atol=1e-5)
 
 
 # Order and blind spot: which logits move when one value changes

@@ -127,7 +127,8 @@ def test_a_run_of_the_gated_model(command, tmp_path):
 @pytest.mark.parametrize('model, defaults, others', [
     ('pixelcnn', ['--clip', 0, '--weight_decay', 0], ['--weight_decay', 0.0001]),
     ('gated', ['--clip', 1, '--weight_decay', 0.0001], ['--weight_decay', 0]),
-    ('gated', ['--form', 'paper'], ['--clip', 0.0001])])
+    # The loss is the mean over values, of which gradients are small: clipping at 1 changes nothing
+    ('gated', ['--clip', 0], ['--clip', 0.0001])])
 def test_clipping_and_weight_decay(train, tmp_path, model, defaults, others):
     for out, args in (('a', []), ('b', defaults), ('c', others)):
         result = train('--model', model, '--iteration', 3, '--out', out, *args)

@@ -29,9 +29,9 @@ import chainer.functions as F
 import chainer.links as L
 import numpy as np
 
-from wavenet.gates import gates
 from wavenet.functions import masked_convolution_2d
-from wavenet.models import MaskedConvolution2D
+from wavenet.gates import gates
+from wavenet.models import MaskedConvolution2D, checked_sizes, output_stack
 
 FORMS = ('author', 'paper')
 CLASSES = 10
@@ -159,17 +159,12 @@ class GatedPixelCNN(chainer.Chain):
     def __init__(self, in_channels, hidden_dims, block_num, out_hidden_dims, out_dims,
                  classes=CLASSES, form='paper'):
         super().__init__()
-        self.architecture = {
-            'in_channels': int(in_channels), 'hidden_dims': int(hidden_dims),
-            'block_num': int(block_num), 'out_hidden_dims': int(out_hidden_dims),
-            'out_dims': int(out_dims), 'classes': int(classes)}
-        for name, value in self.architecture.items():
-            least = 0 if name == 'block_num' else 1
-            if value < least:
-                raise ValueError('{} must be at least {}, got {}'.format(name, least, value))
+        sizes = checked_sizes(
+            {'block_num': 0}, in_channels=in_channels, hidden_dims=hidden_dims, block_num=block_num,
+            out_hidden_dims=out_hidden_dims, out_dims=out_dims, classes=classes)
         if form not in FORMS:
             raise ValueError('form must be one of {}, got {!r}'.format(', '.join(FORMS), form))
-        self.architecture['form'] = form
+        self.architecture = dict(sizes, form=form)
         self.in_channels, self.out_dims, self.classes = in_channels, out_dims, classes
 
         colors = in_channels
@@ -186,7 +181,4 @@ class GatedPixelCNN(chainer.Chain):
         (B, out_dims, C, H, W)."""
         v, h = self.conv1(x, x, label)   # (B, hidden_dims, H, W) each
         h = self.blocks(v, h, label)
-        h = self.conv2(h, relu=True)     # (B, out_hidden_dims, H, W)
-        h = self.conv4(h, relu=True)     # (B, out_dims * C, H, W)
-        batch_size, _, height, width = h.shape
-        return F.reshape(h, (batch_size, self.out_dims, self.in_channels, height, width))
+        return output_stack(h, self.conv2, self.conv4, self.in_channels)

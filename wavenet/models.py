@@ -135,14 +135,9 @@ class PixelCNN(chainer.Chain):
 
     def __init__(self, in_channels, hidden_dims, block_num, out_hidden_dims, out_dims):
         super().__init__()
-        self.architecture = {
-            'in_channels': int(in_channels), 'hidden_dims': int(hidden_dims),
-            'block_num': int(block_num), 'out_hidden_dims': int(out_hidden_dims),
-            'out_dims': int(out_dims)}
-        for name, value in self.architecture.items():
-            least = {'hidden_dims': 2, 'block_num': 0}.get(name, 1)
-            if value < least:
-                raise ValueError('{} must be at least {}, got {}'.format(name, least, value))
+        self.architecture = checked_sizes(
+            {'hidden_dims': 2, 'block_num': 0}, in_channels=in_channels, hidden_dims=hidden_dims,
+            block_num=block_num, out_hidden_dims=out_hidden_dims, out_dims=out_dims)
         self.in_channels, self.out_dims = in_channels, out_dims
 
         colors = in_channels
@@ -161,10 +156,23 @@ class PixelCNN(chainer.Chain):
         """
         h = self.conv1(x)                # (B, hidden_dims, H, W)
         h = self.blocks(h)
-        h = self.conv2(h, relu=True)     # (B, out_hidden_dims, H, W)
-        h = self.conv4(h, relu=True)     # (B, out_dims * C, H, W)
-        batch_size, _, height, width = h.shape
-        return F.reshape(h, (batch_size, self.out_dims, self.in_channels, height, width))
+        return output_stack(h, self.conv2, self.conv4, self.in_channels)
+
+
+def output_stack(h, conv2, conv4, colors):
+    """What comes after the blocks: maps (B, hidden_dims, H, W) → logits (B, out_dims, C, H, W)."""
+    h = conv2(h, relu=True)              # (B, out_hidden_dims, H, W)
+    h = conv4(h, relu=True)              # (B, out_dims * C, H, W)
+    batch_size, channels, height, width = h.shape
+    return F.reshape(h, (batch_size, channels // colors, colors, height, width))
+
+
+def checked_sizes(least, **sizes):
+    """The sizes of a model as a dict of ints. Raises: ValueError for one below 1, or below `least`."""
+    for name, value in sizes.items():
+        if value < least.get(name, 1):
+            raise ValueError('{} must be at least {}, got {}'.format(name, least.get(name, 1), value))
+    return {name: int(value) for name, value in sizes.items()}
 
 
 class Classifier(chainer.Chain):
