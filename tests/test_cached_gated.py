@@ -3,25 +3,10 @@ import numpy as np
 import pytest
 from chainer.backends import cuda
 
+from test_sampling import cached_logits
 from wavenet import sampling
 from wavenet.cached_gated import GatedCache
 from wavenet.sampling import generate
-
-
-def cached_logits(model, x, labels):
-    """The logits that the cached method draws from, where it draws the values x."""
-    batch, channels, height, width = x.shape
-    cache = GatedCache(model, batch, width, labels)
-    logits = model.xp.empty((batch, model.out_dims) + x.shape[1:], 'f')
-    for i in range(height):
-        cache.start_row()
-        for j in range(width):
-            cache.start_pixel(j)
-            for k in range(channels):
-                logits[:, :, k, i, j] = cache.logits(k)
-                cache.set_value(j, k, x[:, k, i, j])
-            cache.end_pixel(j)
-    return logits
 
 
 def check_methods_agree(model, shape, seed=0):
@@ -32,7 +17,8 @@ def check_methods_agree(model, shape, seed=0):
     labels = model.xp.asarray(labels)
     with chainer.no_backprop_mode():
         expected = model(samples, labels).array
-    logits = cached_logits(model, samples, labels)
+    cache = GatedCache(model, len(samples), shape[3], labels)
+    logits = cached_logits(cache, samples, model.out_dims)
     assert abs(logits - expected).max() <= 1e-5 * max(1, abs(expected).max())
 
 

@@ -9,13 +9,14 @@ The form `author` is what github.com/rampage644/wavenet has at commit 917345c (w
 under the same names. Where the paper has it otherwise, changing the inputs of his code shows it:
 
 - The first block's 1×1 output convolution has mask A. So the left pixel's G and B do not reach R,
-  nor the pixel's own R reach G, nor its own G reach B through the horizontal stack; in grayscale
-  nothing of the pixel's own row does. Here, in the form `paper`, it is mask B: that the first block
-  does not see the value itself is what mask A of the convolution before it is for.
+  nor the pixel's own R reach G, nor its own G reach B. In grayscale nothing passes it. In the form
+  `paper` it is mask B: that the block does not see the value itself is what mask A of the convolution
+  before it is for.
 - Every vertical layer leaves out its own row. After the first block the vertical stack so ends at row
-  i - 2, and row i - 1 is seen as far as the first block sees it: to column j + 3. That is a blind
-  spot, too. In the form `paper` only the first block's vertical layer leaves out its own row, and the
-  horizontal stack reads the row above in every block.
+  i - 2, and row i - 1 is seen only as far as the first block sees it, to column j + 3: a blind spot
+  again. (In grayscale, where nothing comes of the first block but its vertical stack, row i - 1 is not
+  seen at all.) In the form `paper` only the first block's vertical layer leaves out its own row, so
+  that the horizontal stack reads the row above in every block.
 - One embedding of the class serves both gates of both stacks. The paper has one for each (section
   2.3); in the form `paper` they are `label_vertical_t`, `label_vertical_s`, `label_horizontal_t` and
   `label_horizontal_s` instead of `label`. The last block's vertical gate is read by nothing: it is

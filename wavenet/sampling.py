@@ -6,6 +6,8 @@ the pixels to the left are final, and within a pixel the maps of a colour depend
 colour and the ones before it only. So `method='cached'` computes each map of each pixel once, when
 its turn comes: in total the arithmetic of one run of the model.
 """
+import contextlib
+
 import chainer
 import numpy as np
 from chainer import backend
@@ -159,7 +161,9 @@ def _cached(model, samples, labels, first_row, uniforms, progress):
             _cached_part(model, samples[part], None if labels is None else labels[part], first_row,
                          uniforms[..., part], report, cores=parallel.WORKERS if cores == 1 else 1)
 
-    parallel.share(work, [slice(start, start + size) for start in range(0, len(samples), size)])
+    # The gated model spreads its large products itself
+    with contextlib.nullcontext() if labels is None else parallel.one_thread_a_product():
+        parallel.share(work, [slice(start, start + size) for start in range(0, len(samples), size)])
 
 
 def _cached_part(model, samples, labels, first_row, uniforms, progress, cores=1):
