@@ -15,7 +15,7 @@ def pixels(path):
 def test_the_authors_square(tmp_path, channels, scale):
     levels = np.random.RandomState(0).randint(0, 8, (4, channels, 5, 6))
     path = str(tmp_path / 'grid.png')
-    pictures.save(path, pictures.grid(levels.astype('f') / 7, 2), scale)
+    pictures.save(path, pictures.square(levels.astype('f') / 7), scale)
     picture = pixels(path)
     gap = 1 if scale > 1 else 0
     assert picture.shape == (2 * (5 + gap) * scale, 2 * (6 + gap) * scale, 3)

@@ -38,7 +38,6 @@ class SampleGrid(extension.Extension):
 
     def __init__(self, model, shape, seed, count=4):
         self.model = model
-        self.count = count
         self.shape = (count ** 2,) + shape
         self.seed = seed
         self.scale = -(-56 // shape[2])  # small pictures are enlarged to be seen
@@ -48,7 +47,7 @@ class SampleGrid(extension.Extension):
         os.makedirs(folder, exist_ok=True)
         samples = sampling.generate(self.model, self.shape, self.seed)
         pictures.save(os.path.join(folder, 'epoch_{}.png'.format(trainer.updater.epoch)),
-                      pictures.grid(samples, self.count), self.scale)
+                      pictures.square(samples), self.scale)
 
 
 class Settings(extension.Extension):

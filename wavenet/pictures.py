@@ -24,6 +24,11 @@ def file_format(path, formats):
     return formats[ending]
 
 
+def square(samples):
+    """count² samples (B, C, H, W) as cells (count, count, C, H, W): see `grid`."""
+    return grid(samples, int(len(samples) ** 0.5))
+
+
 def grid(samples, rows):
     """Samples (rows · columns, C, H, W) as cells (rows, columns, C, H, W), the author's way: down the
     columns."""
