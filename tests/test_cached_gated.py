@@ -28,8 +28,7 @@ def form(request):
 
 
 @pytest.mark.parametrize('in_channels', [1, 3])
-@pytest.mark.parametrize('out_dims', [1, 2, 256])
-@pytest.mark.parametrize('hidden_dims', [12, 13])
+@pytest.mark.parametrize('out_dims, hidden_dims', [(1, 12), (5, 13), (256, 14)])
 def test_cached_equals_naive(random_gated_model, device, form, in_channels, out_dims, hidden_dims):
     model = random_gated_model(
         in_channels, hidden_dims, out_hidden_dims=7, out_dims=out_dims, form=form)

@@ -20,8 +20,10 @@ class GatedCache:
     """
 
     def __init__(self, model, batch, width, labels, cores=1):
-        """cores: how many may be used for the vertical stack, each for some of the pictures"""
+        """cores: how many there are for the vertical stack, each for some of the pictures"""
         self.xp = xp = model.xp
+        self.cores = cores
+        self.wait = lambda: None                             # for what is known of the next row
         colors = model.in_channels
         blocks = [model.conv1] + list(model.blocks)
         n = len(blocks)
@@ -91,7 +93,13 @@ class GatedCache:
             for stack in stacks:
                 stack.next_row(self.row[:, 3:-3])
 
+        def look_ahead():
+            for stack in self.vertical:
+                stack.look_ahead()
+
+        self.wait()
         parallel.share(work, self.vertical)
+        self.wait = parallel.ahead(look_ahead) if self.cores > 1 else look_ahead
         self.from_left[...] = 0
 
     def start_pixel(self, j):
@@ -136,93 +144,94 @@ class GatedCache:
 class VerticalStack:
     """The vertical stack, row by row, for the slice `pictures` of the batch.
 
-    `to_h` is what the horizontal stack gets of it, with all biases, (layers, 2, maps, W, B).
+    What a row gets of the rows above the one that comes in is known a row earlier: `look_ahead`
+    computes it for all layers at once, while the horizontal stack still draws that row.
     """
 
     def __init__(self, blocks, hidden, width, labels, pictures):
-        xp = blocks[0].xp
-        labels = labels[pictures]
+        self.xp = xp = blocks[0].xp
         self.pictures = pictures
-        scratch = xp.zeros((2, 2 * hidden.count, width * len(labels)), 'f')
-        self.layers = [VerticalLayer(block, number == 0, hidden, width, labels, scratch)
-                       for number, block in enumerate(blocks)]
-        self.to_h = xp.zeros((len(blocks), 2, hidden.count, width, len(labels)), 'f')
+        labels = labels[pictures]
+        batch, size = len(labels), hidden.count
+        self.to_h = xp.zeros((len(blocks), 2, size, width, batch), 'f')  # what the horizontal stack gets
+
+        def kernels(block):
+            """Weights (ksize, rows, 2 size, inputs)"""
+            W = _halve(xp.stack([link.W.array for link in (
+                block.vertical_conv_t, block.vertical_conv_s)]))
+            return W.transpose(4, 3, 0, 1, 2).reshape(*W.shape[:2:-1], 2 * size, -1)
+
+        # The first layer sees values, four rows of them
+        first, others = blocks[0], blocks[1:]
+        self.values = xp.zeros((4, first.vertical_conv_t.W.shape[1], width + 6, batch), 'f')
+        columns = self.values.reshape(-1, (width + 6) * batch)
+        W = kernels(first).transpose(0, 2, 1, 3).reshape(7, 2 * size, -1)
+        self.first = [(xp.ascontiguousarray(W[dx]), columns[:, dx * batch:(dx + width) * batch])
+                      for dx in range(7)]
+
+        # The others see maps, of the row above and of the row; in the author's form of two rows above,
+        # and what comes in waits for the next row. Columns of zeros are on either side.
+        known = 2 if first.form == 'author' else 1
+        n = len(others)
+        self.rows = xp.zeros((n, known + 1, size, width + 2, batch), 'f')
+        self.known = xp.zeros((n, 2 * size, width * batch), 'f')
+        self.product = xp.zeros_like(self.known)
+        W = xp.array([kernels(block) for block in others], 'f').reshape(n, 3, 2, 2 * size, size) * 0.5
+        above = W[:, :, :known].transpose(1, 0, 3, 2, 4).reshape(3, n, 2 * size, known * size)
+        columns = self.rows.reshape(n, (known + 1) * size, (width + 2) * batch)
+        columns = [columns[..., dx * batch:(dx + width) * batch] for dx in range(3)]
+        self.above = [(xp.ascontiguousarray(above[dx]), columns[dx][:, :known * size])
+                      for dx in range(3)]
+        self.own = [[(xp.ascontiguousarray(W[number, dx, 1]), columns[dx][number, size:])
+                     for dx in range(3) if known == 1] for number in range(n)]
+
+        self.gates, self.part = xp.zeros((2, 2 * size, width * batch), 'f')
+        self.layers = []
+        for block in blocks:
+            to_h = block.v_to_h_conv_t, block.v_to_h_conv_s
+            biases = [xp.stack([link.b.array for link in links]) for links in (
+                (block.vertical_conv_t, block.vertical_conv_s), to_h,
+                (block.horizontal_conv_t, block.horizontal_conv_s))]
+            label, label_h = [None if x is None else _halve(
+                x.array.T.reshape(2, size, 1, batch)) for x in block.labels(labels)]
+            self.layers.append((
+                _halve(biases[0]).reshape(-1, 1), label,
+                xp.stack([link.W.array[hidden.order, :, 0, 0] for link in to_h]),
+                (_halve(biases[1] + biases[2])[:, :, None, None] + label_h)[:, hidden.order]))
 
     def next_row(self, above):
-        """Fills `to_h`; above: the values of the row above of all pictures, (colours, W, B)"""
-        x = above[..., self.pictures]
-        for layer, to_h in zip(self.layers, self.to_h):
-            x = layer.next_row(x, to_h)
+        """Fills `to_h`. above: the values of the row above, of all pictures, (colours, W, B)"""
+        matmul, gates, part = self.xp.matmul, self.gates, self.part
+        for n in range(3):
+            self.values[n] = self.values[n + 1]
+        self.values[3, :, 3:-3] = above[..., self.pictures]
+        gates[...] = 0
+        for number, (bias, label, W_to_h, bias_to_h) in enumerate(self.layers):
+            for W, x in self.own[number - 1] if number else self.first:
+                matmul(W, x, out=part)
+                gates += part
+            gates += bias
+            to_h = self.to_h[number]
+            both = gates.reshape(to_h.shape)
+            flat = to_h.shape[:2] + (-1,)
+            matmul(W_to_h, gates.reshape(flat), out=to_h.reshape(flat))
+            to_h += bias_to_h
+            if label is not None:
+                both += label
+                t, s = self.xp.tanh(both, out=both)
+                s += 1
+                self.xp.multiply(t, s, out=self.rows[number, -1, :, 1:-1])
+                gates[...] = self.known[number]
 
-
-class VerticalLayer:
-    """One layer of it.
-
-    Args:
-        block: a `GatedBlock`.
-        first: whether it is the first one, which takes the values of the row above.
-        hidden: `Maps` of the horizontal stack.
-        width: of a row.
-        labels: classes, (B,).
-        scratch: two arrays (2 maps, W · B), which layers can share.
-    """
-
-    def __init__(self, block, first, hidden, width, labels, scratch):
-        self.xp = xp = block.xp
-        batch = len(labels)
-        links = block.vertical_conv_t, block.vertical_conv_s
-        to_h = block.v_to_h_conv_t, block.v_to_h_conv_s
-        across = block.horizontal_conv_t, block.horizontal_conv_s
-        _, inputs, height, ksize = links[0].W.shape
-        # The author's blocks do not see the row itself: it waits for the next row
-        waiting = 0 if first or block.form == 'paper' else 1
-        self.rows = xp.zeros((height + waiting, inputs, width + ksize - 1, batch), 'f')
-        self.inside = slice(ksize // 2, ksize // 2 + width)
-        # Columns of the kernel, each with the columns of the picture that it sees
-        W = _halve(xp.stack([link.W.array for link in links])) * (1 if first else 0.5)
-        W = W.transpose(4, 0, 1, 3, 2).reshape(ksize, -1, height * inputs)
-        seen = self.rows[:height].reshape(height * inputs, -1)
-        self.columns = [(xp.ascontiguousarray(W[dx]), seen[:, dx * batch:(dx + width) * batch])
-                        for dx in range(ksize)]
-        self.bias = _halve(xp.stack([link.b.array for link in links])).reshape(-1, 1)
-        self.weights_to_h = xp.stack([link.W.array[hidden.order, :, 0, 0] for link in to_h])
-        label, label_h = [None if x is None else _halve(
-            x.array.T.reshape(2, -1, 1, batch)) for x in block.labels(labels)]
-        self.label = label
-        biases = [xp.stack([link.b.array for link in pair]) for pair in (to_h, across)]
-        self.bias_to_h = (_halve(sum(biases))[:, :, None, None] + label_h)[:, hidden.order]
-        self.gates, self.product = scratch
-
-    def next_row(self, above, to_h):
-        """
-        Args:
-            above: what the layer below gives for this row, (inputs, W, B).
-            to_h: is filled with what the horizontal stack gets, (2, maps, W, B).
-
-        Returns: what the next layer gets, twice the maps (maps, W, B), good until the next call; None
-            for the last.
-        """
-        matmul = self.xp.matmul
-        for n in range(len(self.rows) - 1):
-            self.rows[n] = self.rows[n + 1]
-        self.rows[-1, :, self.inside] = above
-        (W, x), *others = self.columns
-        matmul(W, x, out=self.gates)
+    def look_ahead(self):
+        """What the next row gets of this one, and in the author's form of the one above"""
+        for n in range(self.rows.shape[1] - 1):
+            self.rows[:, n] = self.rows[:, n + 1]
+        (W, x), *others = self.above
+        self.xp.matmul(W, x, out=self.known)
         for W, x in others:
-            matmul(W, x, out=self.product)
-            self.gates += self.product
-        self.gates += self.bias
-        gates = self.gates.reshape((2, -1) + to_h.shape[2:])
-        flat = (2, gates.shape[1], -1)
-        matmul(self.weights_to_h, gates.reshape(flat), out=to_h.reshape(flat))
-        to_h += self.bias_to_h
-        if self.label is None:
-            return None
-        gates += self.label
-        t, s = self.xp.tanh(gates, out=gates)
-        s += 1
-        t *= s
-        return t
+            self.xp.matmul(W, x, out=self.product)
+            self.known += self.product
 
 
 def gate_weights(block, hidden, inputs):

@@ -75,6 +75,14 @@ def share(work, parts):
         raise errors[0]
 
 
+def ahead(work):
+    """Starts `work()` on another core. Not for work that is itself on another core.
+
+    Returns: a function that waits for it to end, and raises what it raises.
+    """
+    return _pool.submit(work).result
+
+
 @contextlib.contextmanager
 def one_thread_a_product():
     """Within it a BLAS spreads nothing. Small products gain little by being spread, and where other

@@ -171,7 +171,7 @@ def _cached_part(model, samples, labels, first_row, uniforms, progress, cores=1)
     batch, channels, height, width = samples.shape
     levels = max(model.out_dims, 2)
     cache = Cache(model, batch, width) if labels is None else \
-        GatedCache(model, batch, width, labels, min(cores, batch))
+        GatedCache(model, batch, width, labels, cores)
     for i in range(height):
         cache.start_row()
         for j in range(width):

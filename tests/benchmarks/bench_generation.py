@@ -68,16 +68,16 @@ def main():
             name = batch if 'pictures of' in title else '{0}×{0}'.format(size)
             row(name, (batch, 3, size, size), args.repeats)
 
-    # Of each block rows of the maps in its middle (gated: two of the vertical stack, and two that go to
-    # the horizontal one), and what belongs to one pixel; of the weights, the sorted ones; and the draws,
-    # 8 bytes each
+    # Of each block rows of the maps in its middle (gated: two of the vertical stack, two that go to the
+    # horizontal one, and twice two of what the next row gets), and what belongs to one pixel; of the
+    # weights, the sorted ones; and the draws, 8 bytes each
     print('\n| memory | rows of maps, weights, draws | measured peak |\n| --- | --- | --- |')
     blocks, maps = 15, 128
     weights = sum(param.size for param in model.params()) * 4
     for batch, height, width in ((16, 28, 28), (100, 28, 28), (1, 16, 256)):
         columns = blocks * (2 * width + 6 if device.xp is np else 5 * width + 5)
         if args.model == 'gated':
-            columns = (1 + blocks) * (4 * width + 10) + 4 * width
+            columns = (1 + blocks) * (8 * width + 10) + 4 * width
         formula = 4 * maps * batch * columns + weights + 24 * height * width * batch
         peak = peak_memory(device, lambda: generate((batch, 3, height, width)))
         print('| {} of {}×{} | {:.0f} MB | {:.0f} MB |'.format(
