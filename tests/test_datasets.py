@@ -163,7 +163,8 @@ def test_named_data_sets_have_ten_classes(name, kwargs):
 
 def test_own_images_have_the_classes_that_they_have(tmp_path):
     path = str(tmp_path / 'images.npz')
-    for train_y, test_y, classes in (([0, 4], [2], 5), ([0, 1], [11], 12), ([0, 0], [0], 1)):
+    for train_y, test_y, classes in (([0, 4], [2], 5), ([0, 1], [11], 12), ([0, 0], [0], 1),
+                                     (np.array([0, 255], 'u1'), [0], 256)):
         np.savez(path, train_x=np.zeros((2, 3, 3), 'u1'), train_y=train_y,
                  test_x=np.zeros((1, 3, 3), 'u1'), test_y=test_y)
         assert [part.class_count for part in datasets.load(path)] == [classes, classes]

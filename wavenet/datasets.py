@@ -58,7 +58,8 @@ def load(source, channels=3, levels=2, data=None, binarize=False, seed=0, test_l
         raise ValueError('{}: there must be images to train and to test on, of one size, not {} of '
                          '{} and {} of {}'.format(source, len(train[0]), train[0].shape[1:],
                                                   len(test[0]), test[0].shape[1:]))
-    class_count = max(CLASSES if source in NAMES else 1, 1 + train[1].max(), 1 + test[1].max())
+    class_count = max(CLASSES if source in NAMES else 1, 1 + int(train[1].max()),
+                      1 + int(test[1].max()))
     test = [array[:test_limit] for array in test]
     options = dict(channels=channels, levels=levels, binarize=binarize, class_count=class_count)
     return (ImageDataset(*train, seed=(seed, 0), **options),
@@ -100,7 +101,7 @@ class ImageDataset(chainer.dataset.DatasetMixin):
         self.labels = None if binarize else \
             quantize(INTENSITY, levels).astype('u1')[images]
         self.classes = classes.astype('i')
-        self.class_count = int(class_count or 1 + classes.max())
+        self.class_count = class_count or 1 + int(classes.max())
         self.device = chainer.get_device('@numpy')
 
     def __len__(self):

@@ -42,14 +42,15 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         part: a slice of the batch: only these pictures, the same as when all are drawn. It needs a
             seed, without which there is no whole that they could be a part of.
         progress: called with the number of pixels that are done since the last call.
-        labels: for a model with classes, those of the pictures, integers (B,); by default one class
-            after the other, as far as B goes.
+        labels: for a model with classes, those of the pictures, integers (B,); by default 0, 1, 2, …,
+            all classes in turn.
 
     Returns: float32 (B, C, H, W), or those of `part`, on the model's device; values in
         {0, 1 / (levels - 1), …, 1}.
 
     Raises: ValueError for shapes that do not fit, an unknown method, a part without a seed, given
-        values outside [0, 1], and a model whose parameters or logits are not finite.
+        values outside [0, 1], labels that are no classes of the model, and a model whose parameters
+        or logits are not finite.
     """
     batch, channels, height, width = shape
     if channels != model.in_channels:
