@@ -2,6 +2,7 @@
 import sys
 
 import wavenet  # noqa: F401  before Chainer, which it makes importable
+import numpy as np
 import tqdm
 
 from wavenet import cli, datasets, files, pictures, sampling, serialization
@@ -17,7 +18,8 @@ def make_parser():
         help="out/model.npz, or the author's pixelcnn_N or snapshot_iter_N")
     cli.add_device_options(parser)
     add('--count', '-c', type=size, default=10, metavar='N',
-        help='N x N pictures, in a square (default: %(default)s)')
+        help='N x N pictures, in a square, or, of a model with classes, N of each '
+             '(default: %(default)s)')
     add('--output', '-o', default='samples.png', metavar='FILE',
         help='the picture, .png or .jpg (default: %(default)s)')
     add('--seed', type=cli.whole_number(0, 2 ** 32 - 1), metavar='N',
@@ -29,6 +31,8 @@ def make_parser():
     add('--method', choices=('cached', 'naive'), default='cached',
         help="naive: the post's loop, the same pictures in thousands of times the time "
              '(default: %(default)s)')
+    add('--label', '-l', type=cli.whole_number(0), metavar='K',
+        help='class of all pictures, for a model with classes (default: a row of each)')
     add('--complete', nargs='+', metavar='IMAGE',
         help='draw what is below the first --rows rows of image files, N times each: a line of '
              'original, what is kept, completions')
@@ -50,10 +54,18 @@ def main(parser):
                 files.check_target(path)
         device = cli.use_device(args)
         model = serialization.load_model(args.model)
+        if args.label is not None and args.label >= (model.classes or 0):
+            raise ValueError('--label {}: the model has {}'.format(
+                args.label, 'classes 0 to {}'.format(model.classes - 1) if model.classes else
+                'no classes'))
+        if args.complete and model.classes and args.label is None:
+            raise ValueError('--complete needs --label, too: the model has classes 0 to {}'.format(
+                model.classes - 1))
         originals = given = None
         height = args.height or model.about.get('height', 28)
         width = args.width or model.about.get('width', 28)
-        batch = args.count ** 2
+        lines = args.count if args.label is not None else model.classes or args.count
+        batch = lines * args.count
         if args.complete:
             originals = datasets.read_images(args.complete, model.in_channels)
             batch, (height, width) = len(originals) * args.count, originals.shape[2:]
@@ -67,12 +79,13 @@ def main(parser):
         cli.check_memory(values * (8 + 4 + 16 * args.scale ** 2), '{} pictures'.format(batch))
         if args.complete:
             given = originals.repeat(args.count, axis=0), args.rows
+        labels = None if args.label is None else np.full(batch, args.label)
         model.to_device(device)
         with tqdm.tqdm(total=height * width, unit='pixel', disable=not sys.stderr.isatty()) as bar:
             samples = sampling.generate(model, (batch, model.in_channels, height, width), args.seed,
-                                        args.method, given, progress=bar.update)
+                                        args.method, given, progress=bar.update, labels=labels)
         cells = pictures.completions(originals, samples, args.rows) if args.complete \
-            else pictures.square(samples)
+            else pictures.grid(samples, lines)
         pictures.save(args.output, cells, args.scale)
         print(args.output)
         if args.gif:

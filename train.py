@@ -1,4 +1,4 @@
-"""Trains the post's PixelCNN: data, model, Chainer's Trainer."""
+"""Trains the post's PixelCNN, or Gated PixelCNN: data, model, Chainer's Trainer."""
 import os
 import shlex
 import sys
@@ -8,7 +8,7 @@ import chainer
 import numpy as np
 from chainer.training.extensions import ParameterStatistics
 
-from wavenet import cli, datasets, extensions, files, finite, models
+from wavenet import cli, datasets, extensions, files, finite, gated, models
 from wavenet.snapshots import Snapshots
 
 
@@ -28,16 +28,23 @@ def make_parser():
              'folder of --out that is good; the other options must be those it was made with')
     add('--out', '-o', default='out', metavar='DIR',
         help='folder for all that is written (default: %(default)s)')
+    add('--model', choices=('pixelcnn', 'gated'), default='pixelcnn',
+        help='the post\'s PixelCNN, or Gated PixelCNN, which takes classes (default: %(default)s)')
+    add('--form', choices=gated.FORMS, metavar='FORM',
+        help="of the gated model: paper, or author for that of the author's code, with its mistakes "
+             '(default: paper)')
     add('--hidden_dim', '-d', type=count, default=128, metavar='H',
-        help='the model has 2H feature maps (default: %(default)s)')
+        help='the model has 2H feature maps; gated, H (default: %(default)s)')
     add('--out_hidden_dim', type=count, default=16, metavar='N',
         help='feature maps before the last layer (default: %(default)s)')
     add('--blocks_num', '-n', type=cli.whole_number(0), default=15, metavar='N',
         help='residual blocks (default: %(default)s)')
     add('--gradclip', type=cli.positive_number, metavar='X',
         help='clip each element of the gradient to [-X, X] (default: off)')
-    add('--clip', type=cli.positive_number, metavar='X',
-        help="scale the gradient down to an L2 norm of X (default: off)")
+    add('--clip', type=cli.nonnegative_number, metavar='X',
+        help='scale the gradient down to an L2 norm of X (default: 0 for off; gated, 1)')
+    add('--weight_decay', type=cli.nonnegative_number, metavar='X',
+        help='add X times the weights to the gradient (default: 0 for off; gated, 0.0001)')
     add('--learning_rate', type=cli.positive_number, default=0.001, metavar='X',
         help="Adam's learning rate (default: %(default)s)")
     add('--levels', type=cli.whole_number(2, 256), default=2, metavar='N',
@@ -61,12 +68,36 @@ def make_parser():
     return parser
 
 
+def make_model(args, class_count):
+    """The model and its loss, as the author has them: nats per image; gated, the mean over values"""
+    sizes = dict(in_channels=args.channels, block_num=args.blocks_num,
+                 out_hidden_dims=args.out_hidden_dim,
+                 out_dims=1 if args.loss == 'sigmoid' else args.levels)
+    if args.model == 'pixelcnn':
+        kind, count = models.PixelCNN, models.count_parameters
+        sizes.update(hidden_dims=2 * args.hidden_dim)
+    else:
+        kind, count = gated.GatedPixelCNN, gated.count_parameters
+        sizes.update(hidden_dims=args.hidden_dim, classes=class_count)
+    # Weights, masks, gradients, and two moments of these
+    cli.check_memory(5 * 4 * count(**sizes), 'a model of these sizes')
+    if args.model == 'gated':
+        sizes.update(form=args.form or 'paper')
+    return models.Classifier(kind(**sizes), normalize=args.model == 'gated')
+
+
 def main(parser):
     args = parser.parse_args()
     if args.loss == 'sigmoid' and args.levels != 2:
         parser.error('--loss sigmoid is for --levels 2, not {}'.format(args.levels))
     if args.binarize and args.levels != 2:
         parser.error('--binarize makes 2 levels: give --levels 2, not {}'.format(args.levels))
+    if args.form and args.model != 'gated':
+        parser.error('--form is for --model gated')
+    if args.clip is None:
+        args.clip = 1.0 if args.model == 'gated' else 0
+    if args.weight_decay is None:
+        args.weight_decay = 0.0001 if args.model == 'gated' else 0
     if not args.out:
         parser.error('--out: give the name of a folder')
     np.seterr(over='ignore', invalid='ignore')  # wavenet.finite says it better
@@ -77,12 +108,8 @@ def main(parser):
         if args.batchsize > max(len(train), parser.get_default('batchsize')):
             raise ValueError('--batchsize {}: there are only {} images to train on'.format(
                 args.batchsize, len(train)))
-        sizes = (args.channels, 2 * args.hidden_dim, args.blocks_num, args.out_hidden_dim,
-                 1 if args.loss == 'sigmoid' else args.levels)
-        # Weights, masks, gradients, and two moments of these
-        cli.check_memory(5 * 4 * models.count_parameters(*sizes), 'a model of these sizes')
         np.random.seed(args.seed)  # Chainer draws the weights from here
-        model = models.Classifier(models.PixelCNN(*sizes))
+        model = make_model(args, train.class_count)
         for part in (model, train, test):
             part.to_device(device)
     optimizer = chainer.optimizers.Adam(args.learning_rate).setup(model)
@@ -91,6 +118,8 @@ def main(parser):
             -args.gradclip, args.gradclip))
     if args.clip:
         optimizer.add_hook(chainer.optimizer_hooks.GradientClipping(args.clip))
+    if args.weight_decay:
+        optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(args.weight_decay))
 
     updater = chainer.training.StandardUpdater(
         datasets.batches(train, args.batchsize, shuffle_seed=args.seed), optimizer,

@@ -156,6 +156,20 @@ def test_digits_in_colour():
     assert x.shape == (3, 8, 8) and (x[0] == x[2]).all() and labels.max() == 3
 
 
+@pytest.mark.parametrize('name, kwargs', [('digits', {}), ('digits', dict(test_limit=1))])
+def test_named_data_sets_have_ten_classes(name, kwargs):
+    assert [part.class_count for part in datasets.load(name, **kwargs)] == [10, 10]
+
+
+def test_own_images_have_the_classes_that_they_have(tmp_path):
+    path = str(tmp_path / 'images.npz')
+    for train_y, test_y, classes in (([0, 4], [2], 5), ([0, 1], [11], 12), ([0, 0], [0], 1),
+                                     (np.array([0, 255], 'u1'), [0], 256)):
+        np.savez(path, train_x=np.zeros((2, 3, 3), 'u1'), train_y=train_y,
+                 test_x=np.zeros((1, 3, 3), 'u1'), test_y=test_y)
+        assert [part.class_count for part in datasets.load(path)] == [classes, classes]
+
+
 def test_test_limit():
     train, test = datasets.load('digits', test_limit=10)
     assert (len(train), len(test)) == (1500, 10)
@@ -185,6 +199,7 @@ def test_subfolders_are_classes_and_gray_joins_colours(tmp_path):
     write_images(tmp_path / 'dogs', dogs)
     train, test = datasets.load(str(tmp_path), levels=256)
     assert train.classes.tolist() == [0, 0, 1, 1] and test.classes.tolist() == [1]
+    assert train.class_count == test.class_count == 2
     assert (train.labels[:2] == cats).all() and (train.labels[2:] == dogs[:2]).all()
 
 
@@ -209,6 +224,8 @@ def test_an_npz_of_images(tmp_path, shape):
     (dict(train_x=np.zeros((0, 4, 4), 'u1')), 'train_x'),
     (dict(train_x=np.zeros((1, 4, 4), 'u1')), 'at least 2'),
     (dict(train_x=np.zeros((2, 4, 4), 'u1'), train_y=np.zeros(3, 'i')), 'train_y'),
+    (dict(train_x=np.zeros((2, 4, 4), 'u1'), train_y=np.array([0, -1])), 'train_y .* from 0 on'),
+    (dict(train_x=np.zeros((2, 4, 4), 'u1'), train_y=np.array([0, 2 ** 40])), 'train_y'),
     (dict(train_x=np.zeros((2, 4, 4), 'u1'), test_x=np.zeros((2, 5, 4), 'u1')), 'one size')])
 def test_what_is_wrong_with_an_npz_is_named(tmp_path, arrays, named):
     path = str(tmp_path / 'images.npz')

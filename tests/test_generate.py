@@ -41,11 +41,58 @@ def test_size_count_and_format(command, model, tmp_path):
         assert (picture.format, picture.size) == ('JPEG', (21, 6))
 
 
-@pytest.mark.parametrize('name', ['author_pixelcnn_2', 'author_snapshot_iter_2'])
+@pytest.mark.parametrize('name', ['author_pixelcnn_2', 'author_snapshot_iter_2', 'author_gated_2'])
 def test_the_authors_files(command, tmp_path, name):
     result = command('generate.py', '-m', os.path.join(DATA, name), '-c', 1, '--seed', 0)
     assert result.returncode == 0, result.stderr
-    assert pixels(tmp_path / 'samples.png').shape == (28, 28, 3)
+    lines = 10 if 'gated' in name else 1                     # one for each class
+    assert pixels(tmp_path / 'samples.png').shape == (lines * 28, 28, 3)
+
+
+@pytest.fixture
+def gated_model(tmp_path, random_gated_model):
+    model = random_gated_model(1, classes=3)
+    serialization.save_model(str(tmp_path / 'gated.npz'), model, height=4, width=5)
+    return model
+
+
+def test_a_row_of_every_class(command, gated_model, tmp_path):
+    result = command('generate.py', '-m', 'gated.npz', '-c', 2, '--seed', 7)
+    assert (result.returncode, result.stdout, result.stderr) == (0, 'samples.png\n', '')
+    samples = sampling.generate(gated_model, (6, 1, 4, 5), 7, labels=[0, 1, 2, 0, 1, 2])
+    picture = pixels(tmp_path / 'samples.png')[:, :, 0]
+    assert picture.shape == (3 * 4, 2 * 5)
+    for n in range(6):
+        row, column = n % 3 * 4, n // 3 * 5                  # down the columns: of class n % 3
+        expected = np.floor(samples[n, 0] * 255 + 0.5)
+        assert (picture[row:row + 4, column:column + 5] == expected).all()
+
+
+def test_one_class(command, gated_model, tmp_path):
+    result = command('generate.py', '-m', 'gated.npz', '-c', 2, '--seed', 7, '--label', 2)
+    assert result.returncode == 0, result.stderr
+    samples = sampling.generate(gated_model, (4, 1, 4, 5), 7, labels=[2, 2, 2, 2])
+    picture = pixels(tmp_path / 'samples.png')[:, :, 0]
+    assert picture.shape == (2 * 4, 2 * 5)
+    assert (picture[:4, 5:] == np.floor(samples[2, 0] * 255 + 0.5)).all()
+
+
+def test_completions_of_one_class(command, gated_model, tmp_path):
+    original = np.random.RandomState(0).randint(0, 256, (6, 5)).astype('u1')
+    Image.fromarray(original).save(str(tmp_path / 'a.png'))
+    result = command('generate.py', '-m', 'gated.npz', '-c', 3, '--complete', 'a.png', '--rows', 3,
+                     '--label', 1)
+    assert (result.returncode, result.stderr) == (0, '')
+    assert pixels(tmp_path / 'samples.png').shape == (6, 5 * 5, 3)
+
+
+@pytest.mark.parametrize('args, words', [
+    (['-m', 'gated.npz', '--label', 3], ['--label 3', '0 to 2']),
+    (['-m', 'gated.npz', '--label', -1], ['--label']),
+    (['-m', 'gated.npz', '--complete', 'gated.npz', '--rows', 2], ['--label', '0 to 2']),
+    (['-m', 'model.npz', '--label', 0], ['--label 0', 'no classes'])])
+def test_a_mistake_about_classes(command, model, gated_model, args, words):
+    check_error(command('generate.py', *args), *words)
 
 
 def test_both_methods_draw_the_same(command, model, tmp_path):

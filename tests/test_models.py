@@ -215,6 +215,24 @@ def test_loss_is_minus_the_log_likelihood(in_channels, out_dims, random_model):
         loss / (in_channels * 4 * 5 * math.log(2)))
 
 
+def test_the_loss_may_be_the_mean_over_values(random_model):
+    t = np.random.RandomState(0).randint(0, 4, (3, 3, 4, 5)).astype('i')
+    results = []
+    for normalize in (False, True):
+        model = models.Classifier(random_model(), normalize)
+        reporter = chainer.Reporter()
+        reporter.add_observer('main', model)
+        with reporter:
+            loss = model(t.astype('f') / 3, t)
+        loss.backward()
+        results.append((float(loss.array), model.predictor.conv4.b.grad, reporter.observation))
+    (total, total_gradient, reported), (mean, mean_gradient, also_reported) = results
+    assert mean == pytest.approx(total / 60)
+    np.testing.assert_allclose(mean_gradient, total_gradient / 60, rtol=1e-5)
+    assert float(reported['main/nll'].array) == float(also_reported['main/nll'].array) == total
+    assert reported['main/bits/dim'] == also_reported['main/bits/dim']
+
+
 @pytest.mark.parametrize('in_channels, out_dims, pixels', [(1, 2, 4), (1, 1, 4), (3, 2, 1)])
 def test_probabilities_of_all_pictures_sum_to_1(in_channels, out_dims, pixels, random_model):
     model = models.Classifier(random_model(in_channels, out_dims=out_dims))

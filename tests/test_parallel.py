@@ -56,3 +56,15 @@ def test_products_have_one_thread_while_it_lasts_and_then_what_they_had(monkeypa
         parallel.share(work, [0, 1])
     assert seen and set(seen) == {1}
     assert [library.num_threads for library in parallel._libraries] == before
+
+
+def test_work_ahead_is_waited_for_and_its_error_raised():
+    done = []
+    parallel.ahead(lambda: done.append(1))()
+    assert done == [1]
+
+    def fail():
+        raise ValueError('no')
+    wait = parallel.ahead(fail)
+    with pytest.raises(ValueError, match='no'):
+        wait()

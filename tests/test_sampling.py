@@ -4,6 +4,7 @@ import math
 import chainer
 import numpy as np
 import pytest
+from chainer import backend
 from chainer.backends import cuda
 
 from wavenet import models, sampling, serialization
@@ -33,11 +34,10 @@ def test_samples_are_the_authors(reference, reference_model, device, method):
 
 # Cached equals naive
 
-def cached_logits(model, x):
-    """The logits that the cached method draws from on a CPU, where it draws the values x."""
+def cached_logits(cache, x, out_dims):
+    """The logits that the cached method draws from, where it draws the values x."""
     batch, channels, height, width = x.shape
-    cache = Cache(model, batch, width)
-    logits = np.empty((batch, model.out_dims) + x.shape[1:], 'f')
+    logits = backend.get_array_module(x).empty((batch, out_dims) + x.shape[1:], 'f')
     for i in range(height):
         cache.start_row()
         for j in range(width):
@@ -56,7 +56,8 @@ def check_methods_agree(model, shape, seed=0):
     with chainer.no_backprop_mode():
         expected = cuda.to_cpu(model(samples).array)
     model.to_device('@numpy')
-    logits = cached_logits(model, cuda.to_cpu(samples))
+    logits = cached_logits(Cache(model, len(samples), shape[3]), cuda.to_cpu(samples),
+                           model.out_dims)
     assert abs(logits - expected).max() <= 1e-5 * max(1, abs(expected).max())
 
 

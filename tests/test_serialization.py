@@ -54,6 +54,38 @@ def test_the_authors_files_load():
         assert all((parameters(model)['/' + name] == npz[name]).all() for name in npz.files)
 
 
+GATED = [dict(form=form, **sizes) for form in ('paper', 'author') for sizes in (
+    {}, dict(in_channels=1, out_dims=1, classes=3), dict(block_num=0, classes=1),
+    dict(block_num=11, hidden_dims=13))]
+
+
+@pytest.mark.parametrize('sizes', GATED)
+def test_a_gated_model_comes_back(tmp_path, random_gated_model, sizes, device):
+    model = random_gated_model(**sizes)
+    model.to_device(device)
+    path = str(tmp_path / 'model.npz')
+    serialization.save_model(path, model, height=9)
+    loaded = serialization.load_model(path)
+    check_equal(model, loaded)
+    assert loaded.about == dict(model.architecture, model='GatedPixelCNN', height=9)
+    assert (loaded.classes, loaded.architecture) == (model.classes, model.architecture)
+
+
+def test_the_authors_gated_files_load(tmp_path):
+    sizes = dict(in_channels=3, hidden_dims=4, block_num=3, out_hidden_dims=5, out_dims=4, classes=10,
+                 form='author')
+    model = serialization.load_model(os.path.join(DATA, 'author_gated_2'))
+    assert model.about == model.architecture == sizes
+    with np.load(os.path.join(DATA, 'author_gated_2')) as npz:
+        arrays = {name: npz[name] for name in npz.files}
+    assert all((parameters(model)['/' + name] == array).all() for name, array in arrays.items())
+    # His snapshots of a trainer hold the model under longer names
+    np.savez(str(tmp_path / 'snapshot.npz'), **{
+        'updater/model:main/predictor/' + name: array for name, array in arrays.items()},
+        **{'updater/iteration': 2})
+    check_equal(model, serialization.load_model(str(tmp_path / 'snapshot.npz')))
+
+
 class Evil:
     def __reduce__(self):
         return os.mkdir, ('pwned',)
@@ -97,6 +129,24 @@ def reshaped(name, shape):
     lambda arrays: arrays.update(config=np.array('{"width": null}'))])
 def test_what_is_no_model_is_refused(tmp_path, random_model, change):
     arrays = chainer.serializers.npz.serialize(random_model())
+    change(arrays)
+    path = str(tmp_path / 'model.npz')
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match='model.npz'):
+        serialization.load_model(path)
+
+
+@pytest.mark.parametrize('form', ['paper', 'author'])
+@pytest.mark.parametrize('change', [
+    without('conv1/vertical_conv_t/W'), without('conv4/b'), without('blocks/1/v_to_h_conv_s/W'),
+    without('blocks/0/horizontal_conv_s/b'), reshaped('conv1/vertical_conv_t/W', 3),
+    reshaped('conv1/vertical_conv_t/W', (12, 3, 4, 5)),
+    reshaped('conv1/horizontal_conv_t/W', (12, 3, 7)),
+    reshaped('conv1/label/W', (10, 13)), reshaped('conv1/label/W', (0, 12)),
+    reshaped('conv1/label_horizontal_t/W', (9, 12)), reshaped('conv1/label_horizontal_t/W', ()),
+    reshaped('blocks/1/label_vertical_t/W', (10, 12)), reshaped('conv1/W', (12, 3, 7, 7))])
+def test_what_is_no_gated_model_is_refused(tmp_path, random_gated_model, form, change):
+    arrays = chainer.serializers.npz.serialize(random_gated_model(form=form))
     change(arrays)
     path = str(tmp_path / 'model.npz')
     np.savez(path, **arrays)
@@ -168,6 +218,13 @@ def test_a_snapshot_of_another_architecture_is_refused(tmp_path, random_model, s
     name, size = list(sizes.items())[0]
     with pytest.raises(ValueError, match='another architecture: {} {}'.format(name, size)):
         serialization.load_trainer(path, make_trainer(random_model()))
+
+
+def test_a_snapshot_of_another_model_is_refused(tmp_path, random_model, random_gated_model):
+    path = str(tmp_path / 'snapshot.npz')
+    save_snapshot(path, random_model())
+    with pytest.raises(ValueError, match='PixelCNN .here GatedPixelCNN'):
+        serialization.load_trainer(path, make_trainer(random_gated_model()))
 
 
 def test_a_snapshot_of_other_settings_is_refused(tmp_path, random_model):

@@ -96,6 +96,47 @@ def test_a_run_and_its_files(train, command, tmp_path):
             'seed': 0}.items() <= about.items()
 
 
+def test_a_run_of_the_gated_model(command, tmp_path):
+    random = np.random.RandomState(0)
+    np.savez(str(tmp_path / 'labelled.npz'), train_x=random.randint(0, 256, (20, 4, 5)).astype('u1'),
+             train_y=np.arange(20) % 3, test_x=random.randint(0, 256, (4, 4, 5)).astype('u1'),
+             test_y=np.arange(4))
+    args = ['--dataset', 'labelled.npz', '--model', 'gated'] + SMALL
+    result = command('train.py', *args, '--epoch', 2, '--stats')
+    assert (result.returncode, result.stderr) == (0, '')
+    entry = log(tmp_path)[-1]                                # nats per image, as of the post's model
+    assert entry['validation/main/nll'] == pytest.approx(
+        entry['validation/main/bits/dim'] * 20 * np.log(2))
+    assert entry['validation/main/bits/dim'] == pytest.approx(1, abs=0.3)
+    about = serialization.load_model(str(tmp_path / 'out/model.npz')).about
+    assert {'model': 'GatedPixelCNN', 'form': 'paper', 'hidden_dims': 2, 'classes': 4,
+            'block_num': 1}.items() <= about.items()
+
+    for form in ('paper', 'author'):
+        result = command('train.py', *args, '--form', form, '--epoch', 3, '--out', form)
+        assert result.returncode == 0, result.stderr
+    result = command('train.py', *args, '--epoch', 3, '--resume', 'out/snapshot_iter_3')
+    assert result.returncode == 0, result.stderr
+    assert equal(tmp_path / 'out/model.npz', tmp_path / 'paper/model.npz')
+    check_error(command('train.py', *args, '--epoch', 4, '--resume', 'author/snapshot_iter_4'),
+                'form author (here paper)')
+    check_error(command('train.py', *args, '--model', 'pixelcnn', '--epoch', 4, '--resume',
+                        'author/snapshot_iter_4'), 'GatedPixelCNN (here PixelCNN)')
+
+
+@pytest.mark.parametrize('model, defaults, others', [
+    ('pixelcnn', ['--clip', 0, '--weight_decay', 0], ['--weight_decay', 0.0001]),
+    ('gated', ['--clip', 1, '--weight_decay', 0.0001], ['--weight_decay', 0]),
+    # The loss is the mean over values, of which gradients are small: clipping at 1 changes nothing
+    ('gated', ['--clip', 0], ['--clip', 0.0001])])
+def test_clipping_and_weight_decay(train, tmp_path, model, defaults, others):
+    for out, args in (('a', []), ('b', defaults), ('c', others)):
+        result = train('--model', model, '--iteration', 3, '--out', out, *args)
+        assert result.returncode == 0, result.stderr
+    assert equal(tmp_path / 'a/model.npz', tmp_path / 'b/model.npz')
+    assert not equal(tmp_path / 'a/model.npz', tmp_path / 'c/model.npz')
+
+
 def test_training_learns(command, tmp_path):
     result = command('train.py', '--dataset', 'digits', '--levels', 4, '-d', 8, '-n', 2, '-e', 2,
                      '--learning-rate', 0.01)
@@ -139,6 +180,7 @@ def test_hyphens_and_underscores(train, tmp_path):
 def test_the_authors_defaults():
     expected = dict(batchsize=16, epoch=20, gpu=-1, resume='', out='out', hidden_dim=128,
                     out_hidden_dim=16, blocks_num=15, gradclip=None, clip=None,
+                    weight_decay=None, model='pixelcnn', form=None,
                     learning_rate=0.001, levels=2, dataset='mnist', channels=3, loss='softmax',
                     binarize=False, stats=False)
     assert expected.items() <= vars(train_script.make_parser().parse_args([])).items()
@@ -182,7 +224,10 @@ def test_ctrl_c_ends_quietly(images, tmp_path):
     (['--out_hidden_dim', 10 ** 20], []), (['--data', '.'], ['--data']),
     (['--out', 'images.npz/out'], ['images.npz']),
     (['--resume', 'nowhere'], ['nowhere']), (['--resume', 'images.npz'], ['images.npz']),
-    (['--nonsense'], ['--nonsense'])])
+    (['--model', 'other'], ['--model', 'gated']),
+    (['--form', 'paper'], ['--form', '--model gated']),
+    (['--model', 'gated', '--form', 'other'], ['--form']), (['--clip', -1], ['--clip', '0 or above']),
+    (['--weight_decay', 'nan'], ['--weight_decay']), (['--nonsense'], ['--nonsense'])])
 def test_a_users_mistake(train, tmp_path, args, words):
     check_error(train(*args), *words)
     assert os.listdir(str(tmp_path)) == ['images.npz']

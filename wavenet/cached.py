@@ -5,6 +5,7 @@ This is for CPUs, where NumPy's products are fast; `cached_gpu.py` is for GPUs.
 import math
 
 import numpy as np
+from chainer import backend
 
 
 class Cache:
@@ -68,10 +69,10 @@ class Cache:
 
         def products(link, inputs, outputs, x, result):
             ends = [1 + inputs.until(k) for k in range(colors)]
-            return _products(pixel_weights(link, inputs, outputs), outputs, ends, x, result)
+            return color_products(pixel_weights(link, inputs, outputs), outputs, ends, x, result)
 
-        conv1 = _products(patch_weights(model.conv1, hidden), hidden,
-                          [1 + 24 * colors + k for k in range(colors)], self.patch, h)
+        conv1 = color_products(patch_weights(model.conv1, hidden), hidden,
+                               [1 + 24 * colors + k for k in range(colors)], self.patch, h)
         conv2 = products(model.conv2, hidden, out_hidden, before_conv2, before_conv4[1:])
         conv4 = products(model.conv4, out_hidden, out, before_conv4, logits)
         chains = [list(zip(
@@ -176,13 +177,14 @@ def patch_weights(conv1, outputs):
     return W, conv1.b.array[outputs.order]
 
 
-def _products(weights, outputs, ends, x, result):
+def color_products(weights, outputs, ends, x, result):
     """What each colour gets of the pixel itself: a list of weights, what they multiply, the result
 
     weights: W (O, I) and biases (O,). x: (1 + I, B), below a row of ones, of which colour k sees the
     first ends[k].
     """
     W, b = weights
-    W = np.concatenate([b[:, None], W], axis=1)                              # (O, 1 + I)
-    return [(np.ascontiguousarray(W[outputs.of(k), :end]), x[:end], result[outputs.of(k)])
+    xp = backend.get_array_module(W)
+    W = xp.concatenate([b[:, None], W], axis=1)                              # (O, 1 + I)
+    return [(xp.ascontiguousarray(W[outputs.of(k), :end]), x[:end], result[outputs.of(k)])
             for k, end in enumerate(ends)]

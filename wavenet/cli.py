@@ -118,6 +118,17 @@ def positive_number(text):
 positive_number.__name__ = 'number'  # argparse names it where float() fails
 
 
+def nonnegative_number(text):
+    """An argparse type: a finite float, 0 or above."""
+    value = float(text)
+    if not 0 <= value < float('inf'):
+        raise argparse.ArgumentTypeError('must be 0 or above and finite, got {}'.format(text))
+    return value
+
+
+nonnegative_number.__name__ = 'number'
+
+
 def add_device_options(parser):
     """--gpu and --device, of which one may be given."""
     group = parser.add_mutually_exclusive_group()

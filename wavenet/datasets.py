@@ -26,6 +26,7 @@ FORMATS = ('PNG', 'JPEG', 'BMP', 'GIF', 'TIFF', 'WEBP', 'PPM')
 MAX_PIXELS = 1 << 24  # of an image, 4096 × 4096
 
 NAMES = ('digits', 'mnist', 'cifar10', 'cifar')
+CLASSES = 10  # of each of them
 DIGITS = os.path.join(os.path.dirname(__file__), 'data', 'digits.npz')
 DIGITS_TRAIN = 1500  # the first of the 1,797 are for training
 
@@ -61,8 +62,10 @@ def load(source, channels=3, levels=2, data=None, binarize=False, seed=0, test_l
         raise ValueError('{}: there must be images to train and to test on, of one size, not {} of '
                          '{} and {} of {}'.format(source, len(train[0]), train[0].shape[1:],
                                                   len(test[0]), test[0].shape[1:]))
+    class_count = max(CLASSES if source in NAMES else 1, 1 + int(train[1].max()),
+                      1 + int(test[1].max()))
     test = [array[:test_limit] for array in test]
-    options = dict(channels=channels, levels=levels, binarize=binarize)
+    options = dict(channels=channels, levels=levels, binarize=binarize, class_count=class_count)
     return (ImageDataset(*train, seed=(seed, 0), **options),
             ImageDataset(*test, seed=(seed, 1), **options))
 
@@ -83,9 +86,12 @@ class ImageDataset(chainer.dataset.DatasetMixin):
         classes: integers (N,).
         channels, levels, binarize: see `load`.
         seed: tuple of whole numbers, for the draws.
+        class_count: how many classes there are, in these images or others of the same kind; by
+            default, in these.
     """
 
-    def __init__(self, images, classes, channels, levels, binarize=False, seed=(0,)):
+    def __init__(self, images, classes, channels, levels, binarize=False, seed=(0,),
+                 class_count=None):
         if images.shape[1] == 3 and (images[0] == images[0, :1]).all() \
                 and (images == images[:, :1]).all():
             images = images[:, :1]  # gray, stored as RGB
@@ -99,6 +105,7 @@ class ImageDataset(chainer.dataset.DatasetMixin):
         self.labels = None if binarize else \
             quantize(INTENSITY, levels).astype('u1')[images]
         self.classes = classes.astype('i')
+        self.class_count = class_count or 1 + int(classes.max())
         self.device = chainer.get_device('@numpy')
 
     def __len__(self):
@@ -312,6 +319,8 @@ def _labelled(path, arrays, part):
         raise ValueError('{}: {}_x must be uint8 (N, H, W), (N, C, H, W) or (N, H, W, C), with C 1 '
                          'or 3; it is {} {}'.format(path, part, images.dtype, arrays[part + '_x'].shape))
     classes = arrays.get(part + '_y', np.zeros(len(images), 'i'))
-    if classes.shape != (len(images),) or classes.dtype.kind not in 'iu':
-        raise ValueError('{}: {}_y must be {} whole numbers'.format(path, part, len(images)))
+    if classes.shape != (len(images),) or classes.dtype.kind not in 'iu' \
+            or not ((0 <= classes) & (classes < 2 ** 31)).all():
+        raise ValueError('{}: {}_y must be {} whole numbers, the classes, from 0 on'.format(
+            path, part, len(images)))
     return images, classes

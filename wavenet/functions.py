@@ -95,7 +95,7 @@ class MaskedChain2DFunction(function_node.FunctionNode):
 
     def forward(self, inputs):
         self.retain_inputs(tuple(range(len(inputs))))
-        x, Ws, biases = _maps_first(inputs[0]), inputs[1::2], inputs[2::2]
+        x, Ws, biases = maps_first(inputs[0]), inputs[1::2], inputs[2::2]
         xp = backend.get_array_module(x)
         layers = [forward for forward, _ in products_of(self.masks, self.pads)]
         weights = [layer.weights(W * mask, b)
@@ -118,7 +118,7 @@ class MaskedChain2DFunction(function_node.FunctionNode):
                 layers[0].inputs.sort(x[:, pictures], seen[0][1:], zeros[0] if self.relu else None)
                 for n, layer in enumerate(layers):
                     target = seen[n + 1][1:] if n + 1 < len(layers) else last[:, some]
-                    layer.multiply(weights[n], columns_of[n](seen[n]), _side_by_side(target))
+                    layer.multiply(weights[n], columns_of[n](seen[n]), side_by_side(target))
                     if n + 1 < len(layers):
                         xp.maximum(target, zeros[n + 1], out=target)
                 layers[-1].outputs.unsort(
@@ -132,8 +132,8 @@ class MaskedChain2DFunction(function_node.FunctionNode):
         gy, = grad_outputs
         if chainer.config.enable_backprop:
             return self._differentiable_backward(inputs, gy, indexes)
-        gradients = self._backward(_maps_first(inputs[0].array), [W.array for W in inputs[1::2]],
-                                   _maps_first(gy.array), 0 in indexes)
+        gradients = self._backward(maps_first(inputs[0].array), [W.array for W in inputs[1::2]],
+                                   maps_first(gy.array), 0 in indexes)
         return tuple(chainer.as_variable(gradients[i]) for i in indexes)
 
     def _backward(self, x, Ws, gy, x_wants_gradient):
@@ -166,16 +166,16 @@ class MaskedChain2DFunction(function_node.FunctionNode):
                 above = gradients[-1][:, some]
                 forward[-1].outputs.sort(gy[:, pictures], above)
                 for n in reversed(range(len(layers))):
-                    gb = _side_by_side(above).sum(axis=1)
+                    gb = side_by_side(above).sum(axis=1)
                     if n == 0 and not x_wants_gradient:
-                        gW = layers[n].gradient(_side_by_side(above), columns_of[n](seen[n]))
+                        gW = layers[n].gradient(side_by_side(above), columns_of[n](seen[n]))
                         _add(sums, (n, part.start), gW, gb)
                         break
                     columns = columns_of[n](above)
-                    gW = layers[n].gradient(_side_by_side(seen[n][1:]), columns)
+                    gW = layers[n].gradient(side_by_side(seen[n][1:]), columns)
                     _add(sums, (n, part.start), gW, gb)
                     above = gradients[n][:, some]
-                    layers[n].multiply(weights[n], columns, _side_by_side(above))
+                    layers[n].multiply(weights[n], columns, side_by_side(above))
                     if n or self.relu:
                         above *= seen[n][1:] > 0
                 if x_wants_gradient:
@@ -210,7 +210,7 @@ class MaskedChain2DFunction(function_node.FunctionNode):
         return sizes
 
 
-def _maps_first(x):
+def maps_first(x):
     """(B, C, H, W) → (C, B, H, W), a map of all pictures in one piece of memory"""
     return backend.get_array_module(x).ascontiguousarray(x.transpose(1, 0, 2, 3))
 
@@ -222,8 +222,8 @@ def _below_ones(xp, shape, dtype):
     return maps
 
 
-def _side_by_side(maps):
-    """(C, B, H, W) → (C, B · H · W), which is the same memory"""
+def side_by_side(maps):
+    """Maps (C, B, …) → (C, pixels), which is the same memory"""
     return maps.reshape(len(maps), -1)
 
 

@@ -135,16 +135,13 @@ class PixelCNN(chainer.Chain):
     Raises: ValueError where `hidden_dims` is below 2, `block_num` below 0, another below 1.
     """
 
+    classes = None  # it takes none
+
     def __init__(self, in_channels, hidden_dims, block_num, out_hidden_dims, out_dims):
         super().__init__()
-        self.architecture = {
-            'in_channels': int(in_channels), 'hidden_dims': int(hidden_dims),
-            'block_num': int(block_num), 'out_hidden_dims': int(out_hidden_dims),
-            'out_dims': int(out_dims)}
-        for name, value in self.architecture.items():
-            least = {'hidden_dims': 2, 'block_num': 0}.get(name, 1)
-            if value < least:
-                raise ValueError('{} must be at least {}, got {}'.format(name, least, value))
+        self.architecture = checked_sizes(
+            {'hidden_dims': 2, 'block_num': 0}, in_channels=in_channels, hidden_dims=hidden_dims,
+            block_num=block_num, out_hidden_dims=out_hidden_dims, out_dims=out_dims)
         self.in_channels, self.out_dims = in_channels, out_dims
 
         colors = in_channels
@@ -156,13 +153,29 @@ class PixelCNN(chainer.Chain):
             self.conv4 = MaskedConvolution2D(
                 out_hidden_dims, out_dims * in_channels, 1, colors=colors)
 
-    def forward(self, x):
-        """Pictures in [0, 1], float32 (B, C, H, W) → logits (B, out_dims, C, H, W)."""
-        h = self.conv1(x)                                    # (B, hidden_dims, H, W)
+    def forward(self, x, label=None):
+        """Pictures in [0, 1], float32 (B, C, H, W) → logits (B, out_dims, C, H, W).
+
+        Classes, which other models take, are ignored.
+        """
+        h = self.conv1(x)                # (B, hidden_dims, H, W)
         h = self.blocks(h)
-        h = relu_convolutions(h, self.conv2, self.conv4)     # (B, out_dims * C, H, W)
-        batch_size, _, height, width = h.shape
-        return F.reshape(h, (batch_size, self.out_dims, self.in_channels, height, width))
+        return output_stack(h, self.conv2, self.conv4, self.in_channels)
+
+
+def output_stack(h, conv2, conv4, colors):
+    """What comes after the blocks: maps (B, hidden_dims, H, W) → logits (B, out_dims, C, H, W)."""
+    h = relu_convolutions(h, conv2, conv4)   # (B, out_dims * C, H, W)
+    batch_size, channels, height, width = h.shape
+    return F.reshape(h, (batch_size, channels // colors, colors, height, width))
+
+
+def checked_sizes(least, **sizes):
+    """The sizes of a model as a dict of ints. Raises: ValueError for one below 1, or below `least`."""
+    for name, value in sizes.items():
+        if value < least.get(name, 1):
+            raise ValueError('{} must be at least {}, got {}'.format(name, least.get(name, 1), value))
+    return {name: int(value) for name, value in sizes.items()}
 
 
 def count_parameters(in_channels, hidden_dims, block_num, out_hidden_dims, out_dims):
@@ -177,10 +190,17 @@ class Classifier(chainer.Chain):
 
     Reports `nll`, that loss (summed over the values of an image, averaged over the images), and
     `bits/dim` = nll / (C · H · W · ln 2).
+
+    Args:
+        predictor: a `PixelCNN` or a `GatedPixelCNN`.
+        normalize: whether the loss is the mean over all values instead, nll / (C · H · W), as in the
+            author's newest code: that decides what clipping a gradient and decaying weights mean.
+            What is reported stays the same.
     """
 
-    def __init__(self, predictor):
+    def __init__(self, predictor, normalize=False):
         super().__init__()
+        self.normalize = normalize
         with self.init_scope():
             self.predictor = predictor
 
@@ -189,15 +209,15 @@ class Classifier(chainer.Chain):
         Args:
             x: pictures, float32 (B, C, H, W), as the predictor takes them.
             t: their labels, int32 (B, C, H, W), in {0, …, levels - 1}.
-            label: classes of the pictures, int32 (B,), which data sets give and this model ignores.
+            label: their classes, int32 (B,), which the post's model ignores.
 
         Returns: the loss, a 0-dimensional Variable.
         """
-        logits = self.predictor(x)
+        logits = self.predictor(x, label)
         if self.predictor.out_dims == 1:  # one logit a value: (B, 1, C, H, W)
             nll = F.sigmoid_cross_entropy(F.squeeze(logits, axis=1), t, normalize=False)
         else:
             nll = F.softmax_cross_entropy(logits, t, normalize=False)
         values = math.prod(t.shape[1:])
         chainer.report({'nll': nll, 'bits/dim': nll.array / (values * math.log(2))}, self)
-        return nll
+        return nll / values if self.normalize else nll

@@ -62,7 +62,7 @@ def share(work, parts):
             shared.failed = True
             errors.append(error)
 
-    with _one_thread_a_product():
+    with one_thread_a_product():
         others = [_pool.submit(run) for _ in range(min(WORKERS, len(parts)) - 1)]
         try:
             run()
@@ -75,8 +75,18 @@ def share(work, parts):
         raise errors[0]
 
 
+def ahead(work):
+    """Starts `work()` on another core. Not for work that is itself on another core.
+
+    Returns: a function that waits for it to end, and raises what it raises.
+    """
+    return _pool.submit(work).result
+
+
 @contextlib.contextmanager
-def _one_thread_a_product():
+def one_thread_a_product():
+    """Within it a BLAS spreads nothing. Small products gain little by being spread, and where other
+    work takes a core they lose all: the threads of each wait for the one that has no core."""
     before = [library.num_threads for library in _libraries]
     for library in _libraries:
         library.set_num_threads(1)

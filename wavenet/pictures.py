@@ -25,10 +25,14 @@ def file_format(path, formats):
 
 
 def square(samples):
-    """count² samples (B, C, H, W) as cells (count, count, C, H, W), the author's way: down the
+    """count² samples (B, C, H, W) as cells (count, count, C, H, W): see `grid`."""
+    return grid(samples, int(len(samples) ** 0.5))
+
+
+def grid(samples, rows):
+    """Samples (rows · columns, C, H, W) as cells (rows, columns, C, H, W), the author's way: down the
     columns."""
-    count = int(len(samples) ** 0.5)
-    return samples.reshape((count, count) + samples.shape[1:]).swapaxes(0, 1)
+    return samples.reshape((-1, rows) + samples.shape[1:]).swapaxes(0, 1)
 
 
 def completions(originals, samples, rows):

@@ -6,19 +6,24 @@ the pixels to the left are final, and within a pixel the maps of a colour depend
 colour and the ones before it only. So `method='cached'` computes each map of each pixel once, when
 its turn comes: in total the arithmetic of one run of the model.
 """
+import contextlib
+
 import chainer
 import numpy as np
 from chainer import backend
+from chainer.backends import cuda
 
 from wavenet import parallel
 from wavenet.cached import Cache
+from wavenet.cached_gated import GatedCache
 from wavenet.cached_gpu import draw_rows
 from wavenet.utils import draw, quantize
 
 PICTURES_OF_A_CORE = 32  # at least: of fewer, the products are too small to be worth it
 
 
-def generate(model, shape, seed=None, method='cached', given=None, part=None, progress=None):
+def generate(model, shape, seed=None, method='cached', given=None, part=None, progress=None,
+             labels=None):
     """Draws pictures from a model, row by row, pixel by pixel, R, G, B.
 
     A step draws the next value of all pictures, from one uniform number each; the step's numbers are
@@ -27,7 +32,7 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
     `numpy.random.seed(seed)`, unless a number falls within float rounding of a boundary.
 
     Args:
-        model: a `PixelCNN`.
+        model: a `PixelCNN` or a `GatedPixelCNN`.
         shape: of the pictures, (B, C, H, W); any height and width.
         seed: of the draws; None for other pictures each time.
         method: 'cached', or 'naive' for the post's loop.
@@ -37,12 +42,15 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         part: a slice of the batch: only these pictures, the same as when all are drawn. It needs a
             seed, without which there is no whole that they could be a part of.
         progress: called with the number of pixels that are done since the last call.
+        labels: for a model with classes, those of the pictures, integers (B,); by default 0, 1, 2, …,
+            all classes in turn.
 
     Returns: float32 (B, C, H, W), or those of `part`, on the model's device; values in
         {0, 1 / (levels - 1), …, 1}.
 
     Raises: ValueError for shapes that do not fit, an unknown method, a part without a seed, given
-        values outside [0, 1], and a model whose parameters or logits are not finite.
+        values outside [0, 1], labels that are no classes of the model, and a model whose parameters
+        or logits are not finite.
     """
     batch, channels, height, width = shape
     if channels != model.in_channels:
@@ -57,20 +65,40 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         if not xp.isfinite(param.array).all():
             raise ValueError('the model cannot draw: its {} is not finite'.format(name))
 
+    labels = _labels(model, batch, labels)
+
     part = slice(None) if part is None else part
     # All at once, so that on a GPU nothing has to wait for the host
     uniforms = np.random.RandomState(seed).random_sample((height, width, channels, batch))
     with chainer.using_device(model.device):
         samples = xp.zeros((len(range(batch)[part]),) + tuple(shape[1:]), 'f')
         first_row = _give(samples, given, shape, part, max(model.out_dims, 2))
-        cached = _cached if xp is np else draw_rows
-        fill = cached if method == 'cached' else _naive
+        fill = _naive if method == 'naive' else _cached
+        if labels is not None:
+            labels = xp.asarray(labels[part])
         if len(samples):
-            fill(model, samples, first_row, xp.ascontiguousarray(xp.asarray(uniforms[..., part])),
+            fill(model, samples, labels, first_row,
+                 xp.ascontiguousarray(xp.asarray(uniforms[..., part])),
                  progress or (lambda pixels: None))
     if (samples > 1).any():  # as `draw` gives for NaN
         raise ValueError('the model cannot draw: its logits are not finite')
     return samples
+
+
+def _labels(model, batch, labels):
+    """The classes of the pictures, int32 (B,), or None for a model without. Raises: ValueError."""
+    if model.classes is None:
+        if labels is not None:
+            raise ValueError('the model has no classes that labels could name')
+        return None
+    if labels is None:
+        labels = np.arange(batch) % model.classes
+    labels = np.asarray(cuda.to_cpu(labels))
+    if labels.dtype.kind not in 'iu' or labels.shape != (batch,) \
+            or not ((0 <= labels) & (labels < model.classes)).all():
+        raise ValueError('labels must be {} classes from 0 to {}, got {}'.format(
+            batch, model.classes - 1, labels))
+    return labels.astype('i')
 
 
 def _give(samples, given, shape, part, levels):
@@ -103,7 +131,7 @@ def probabilities(logits):
     return p
 
 
-def _naive(model, samples, first_row, uniforms, progress):
+def _naive(model, samples, labels, first_row, uniforms, progress):
     """The post's loop: fills in `samples` (B, C, H, W) from `first_row` on."""
     _, channels, height, width = samples.shape
     progress(first_row * width)
@@ -111,13 +139,17 @@ def _naive(model, samples, first_row, uniforms, progress):
         for i in range(first_row, height):
             for j in range(width):
                 for k in range(channels):
-                    p = probabilities(model(samples).array[:, :, k, i, j])   # (B, levels)
+                    p = probabilities(model(samples, labels).array[:, :, k, i, j])   # (B, levels)
                     samples[:, k, i, j] = draw(p, uniforms[i, j, k]) / (p.shape[1] - 1)
                 progress(1)
 
 
-def _cached(model, samples, first_row, uniforms, progress):
+def _cached(model, samples, labels, first_row, uniforms, progress):
     """The same, with each feature map of each pixel computed once: large batches on all cores"""
+    if model.xp is not np:
+        if labels is None:
+            return draw_rows(model, samples, first_row, uniforms, progress)
+        return _cached_part(model, samples, labels, first_row, uniforms, progress)
     cores = max(1, min(parallel.WORKERS, len(samples) // PICTURES_OF_A_CORE))
     size = -(-len(samples) // cores)
 
@@ -127,16 +159,20 @@ def _cached(model, samples, first_row, uniforms, progress):
                 parts.check()
                 if part.start == 0:
                     progress(pixels)
-            _cached_part(model, samples[part], first_row, uniforms[..., part], report)
+            _cached_part(model, samples[part], None if labels is None else labels[part], first_row,
+                         uniforms[..., part], report, cores=parallel.WORKERS if cores == 1 else 1)
 
-    parallel.share(work, [slice(start, start + size) for start in range(0, len(samples), size)])
+    # The gated model spreads its large products itself
+    with contextlib.nullcontext() if labels is None else parallel.one_thread_a_product():
+        parallel.share(work, [slice(start, start + size) for start in range(0, len(samples), size)])
 
 
-def _cached_part(model, samples, first_row, uniforms, progress):
-    """Some pictures of the batch, by one thread"""
+def _cached_part(model, samples, labels, first_row, uniforms, progress, cores=1):
+    """Some pictures of the batch; `cores` are free for it"""
     batch, channels, height, width = samples.shape
     levels = max(model.out_dims, 2)
-    cache = Cache(model, batch, width)
+    cache = Cache(model, batch, width) if labels is None else \
+        GatedCache(model, batch, width, labels, cores)
     for i in range(height):
         cache.start_row()
         for j in range(width):
@@ -144,8 +180,8 @@ def _cached_part(model, samples, first_row, uniforms, progress):
             for k in range(channels):
                 logits = cache.logits(k)                                     # (B, out_dims)
                 if i >= first_row:
-                    labels = draw(probabilities(logits), uniforms[i, j, k])
-                    samples[:, k, i, j] = labels / (levels - 1)
+                    drawn = draw(probabilities(logits), uniforms[i, j, k])
+                    samples[:, k, i, j] = drawn / (levels - 1)
                 cache.set_value(j, k, samples[:, k, i, j])
             cache.end_pixel(j)
             progress(1)

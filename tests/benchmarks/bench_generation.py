@@ -1,6 +1,6 @@
 """What generation costs, beside one run of the model over the same pictures.
 
-    python tests/benchmarks/bench_generation.py [--gpu 0]
+    python tests/benchmarks/bench_generation.py [--model gated] [--gpu 0]
 
 Prints three tables, of medians: batches, picture sizes, and memory. The post's loop runs the model
 once for each value; its time is that many times the run's, and is not waited for.
@@ -15,7 +15,7 @@ import wavenet  # noqa: E402, F401
 import chainer  # noqa: E402
 import numpy as np  # noqa: E402
 
-from wavenet import cli, models, sampling  # noqa: E402
+from wavenet import cli, gated, models, sampling  # noqa: E402
 
 
 def measure(function, repeats):
@@ -30,18 +30,22 @@ def measure(function, repeats):
 def main():
     parser = cli.ArgumentParser(description=__doc__.split('\n')[0])
     cli.add_device_options(parser)
+    parser.add_argument('--model', choices=('pixelcnn', 'gated'), default='pixelcnn')
     parser.add_argument('--repeats', type=cli.whole_number(1), default=5, metavar='N')
     args = parser.parse_args()
     with parser.reporting():
         device = cli.use_device(args)
     np.random.seed(0)
-    model = models.PixelCNN(3, 256, 15, 16, 8)   # train.py's default, of 8 levels
+    # train.py's defaults, of 8 levels
+    model = models.PixelCNN(3, 256, 15, 16, 8) if args.model == 'pixelcnn' \
+        else gated.GatedPixelCNN(3, 128, 15, 16, 8)
     model.to_device(device)
 
     def forward(shape):
         x = device.send(np.random.rand(*shape).astype('f'))
+        label = device.send(np.arange(len(x)).astype('i') % gated.CLASSES)
         with chainer.no_backprop_mode(), chainer.using_config('train', False):
-            chainer.backends.cuda.to_cpu(model(x).array)
+            chainer.backends.cuda.to_cpu(model(x, label).array)
 
     def generate(shape):
         chainer.backends.cuda.to_cpu(sampling.generate(model, shape, seed=0))
@@ -64,14 +68,17 @@ def main():
             name = batch if 'pictures of' in title else '{0}×{0}'.format(size)
             row(name, (batch, 3, size, size), args.repeats)
 
-    # Of each block rows of the maps in its middle, and what belongs to one pixel; of the weights, the
-    # sorted ones; and the draws, 8 bytes each
+    # Of each block rows of the maps in its middle (gated: two of the vertical stack, two that go to the
+    # horizontal one, and twice two of what the next row gets), and what belongs to one pixel; of the
+    # weights, the sorted ones; and the draws, 8 bytes each
     print('\n| memory | rows of maps, weights, draws | measured peak |\n| --- | --- | --- |')
-    blocks, half = 15, 128
+    blocks, maps = 15, 128
     weights = sum(param.size for param in model.params()) * 4
     for batch, height, width in ((16, 28, 28), (100, 28, 28), (1, 16, 256)):
-        columns = 2 * width + 6 if device.xp is np else 5 * width + 5
-        formula = 4 * blocks * half * batch * columns + weights + 24 * height * width * batch
+        columns = blocks * (2 * width + 6 if device.xp is np else 5 * width + 5)
+        if args.model == 'gated':
+            columns = (1 + blocks) * (8 * width + 10) + 4 * width
+        formula = 4 * maps * batch * columns + weights + 24 * height * width * batch
         peak = peak_memory(device, lambda: generate((batch, 3, height, width)))
         print('| {} of {}×{} | {:.0f} MB | {:.0f} MB |'.format(
             batch, height, width, formula / 1e6, peak / 1e6), flush=True)

@@ -1,12 +1,13 @@
 """What a training step costs: forward, backward and Adam, beside Chainer's own convolution and PyTorch.
 
-    python tests/benchmarks/bench_training.py [--gpu 0 [--tf32]] [--repeats 5]
+    python tests/benchmarks/bench_training.py [--model gated] [--gpu 0 [--tf32]] [--repeats 5]
 
-All compute the same: the post's model, batch 16 of 28×28 RGB, 8 levels, softmax cross entropy in
-nats per image, Adam, on the same cores. Their steps take turns in one run; the table has medians, and
-medians of the ratios of neighbours. PyTorch is left out where it is not installed. On a CPU a second
-table has the peak memory of three steps in a process that does nothing else, and the first lines of a
-profile of ours.
+All compute the same: the post's model, or the gated one in the paper's form, batch 16 of 28×28 RGB,
+8 levels, softmax cross entropy, Adam, on the same cores. In PyTorch the two convolutions of a gate
+are one, and no row is computed that would be cropped. Their steps take turns in one run; the table
+has medians, and medians of the ratios of neighbours. PyTorch is left out where it is not installed.
+On a CPU a second table has the peak memory of three steps in a process that does nothing else, and
+the first lines of a profile of ours.
 """
 import argparse
 import cProfile
@@ -23,9 +24,9 @@ import chainer  # noqa: E402
 import chainer.functions as F  # noqa: E402
 import numpy as np  # noqa: E402
 
-from wavenet import cli, functions, models  # noqa: E402
+from wavenet import cli, functions, gated, models  # noqa: E402
 
-SIZES = ((128, 5), (256, 15))  # (feature maps, blocks)
+SIZES = {'pixelcnn': ((128, 5), (256, 15)), 'gated': ((64, 5), (128, 15))}  # (feature maps, blocks)
 LEVELS = 8
 OURS = functions.masked_chain_2d
 
@@ -37,41 +38,50 @@ def chainers_convolutions(x, layers, relu=True, shortcut=False):
     return x + y if shortcut else y
 
 
-def chainer_step(device, hidden_dims, block_num, x, t, convolutions):
-    model = models.Classifier(models.PixelCNN(3, hidden_dims, block_num, 16, LEVELS))
+def chainer_step(device, kind, hidden_dims, block_num, batch, convolutions):
+    predictor = models.PixelCNN if kind == 'pixelcnn' else gated.GatedPixelCNN
+    model = models.Classifier(predictor(3, hidden_dims, block_num, 16, LEVELS))
     model.to_device(device)
     optimizer = chainer.optimizers.Adam().setup(model)
-    x, t = device.send(x), device.send(t)
+    batch = [device.send(array) for array in batch]
 
     def step():
         functions.masked_chain_2d = models.masked_chain_2d = convolutions
-        optimizer.update(model, x, t)
+        optimizer.update(model, *batch)
         if device.xp is not np:
             device.xp.cuda.Stream.null.synchronize()
     return step
 
 
-def torch_step(gpu, hidden_dims, block_num, x, t, tf32):
-    import torch  # here, since it would count as memory of the others
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
-    place = torch.device('cuda', gpu) if gpu is not None else torch.device('cpu')
+def torch_masked(in_channels, out_channels, ksize, mask='B', parts=1):
+    """A masked convolution, or some of one input side by side"""
+    import torch
+    ksize = ksize if isinstance(ksize, tuple) else (ksize, ksize)
 
     class Masked(torch.nn.Conv2d):
-        def __init__(self, in_channels, out_channels, ksize, mask='B'):
-            super().__init__(in_channels, out_channels, ksize, padding=ksize // 2)
-            self.register_buffer('mask', torch.from_numpy(
-                models.make_mask(tuple(self.weight.shape), mask, 3)))
+        def __init__(self):
+            super().__init__(in_channels, parts * out_channels, ksize,
+                             padding=(ksize[0] // 2, ksize[1] // 2))
+            mask_of_one = models.make_mask((out_channels, in_channels) + ksize, mask, 3)
+            self.register_buffer('mask', torch.from_numpy(np.concatenate(parts * [mask_of_one])))
 
         def forward(self, x):
             return torch.nn.functional.conv2d(x, self.weight * self.mask, self.bias,
                                               padding=self.padding)
+
+    return Masked()
+
+
+def torch_pixelcnn(hidden_dims, block_num):
+    import torch
 
     class Block(torch.nn.Module):
         def __init__(self):
             super().__init__()
             half = hidden_dims // 2
             self.convolutions = torch.nn.ModuleList([
-                Masked(hidden_dims, half, 1), Masked(half, half, 3), Masked(half, hidden_dims, 1)])
+                torch_masked(hidden_dims, half, 1), torch_masked(half, half, 3),
+                torch_masked(half, hidden_dims, 1)])
 
         def forward(self, x):
             h = x
@@ -80,15 +90,66 @@ def torch_step(gpu, hidden_dims, block_num, x, t, tf32):
             return x + h
 
     model = torch.nn.Sequential(
-        Masked(3, hidden_dims, 7, 'A'), *[Block() for _ in range(block_num)],
-        torch.nn.ReLU(), Masked(hidden_dims, 16, 1), torch.nn.ReLU(), Masked(16, 3 * LEVELS, 1))
+        torch_masked(3, hidden_dims, 7, 'A'), *[Block() for _ in range(block_num)],
+        torch.nn.ReLU(), torch_masked(hidden_dims, 16, 1),
+        torch.nn.ReLU(), torch_masked(16, 3 * LEVELS, 1))
+    return model, lambda x, label: model(x)
+
+
+def torch_gated(hidden_dims, block_num):
+    import torch
+
+    def gate(x, label):
+        t, s = (x + label[:, :, None, None]).chunk(2, 1)
+        return torch.tanh(t) * torch.sigmoid(s)
+
+    class Block(torch.nn.Module):
+        def __init__(self, in_channels, ksize, mask='B', last=False):
+            super().__init__()
+            half = ksize // 2
+            self.last = last
+            self.border = half, half, half + (mask == 'A'), -(mask == 'A')  # left, right, top, bottom
+            self.vertical = torch.nn.Conv2d(in_channels, 2 * hidden_dims, (half + 1, ksize))
+            self.to_h = torch.nn.Conv2d(2 * hidden_dims, 2 * hidden_dims, 1, groups=2)
+            self.horizontal = torch_masked(in_channels, hidden_dims, (1, ksize), mask, parts=2)
+            self.output = torch_masked(hidden_dims, hidden_dims, 1)
+            self.labels = torch.nn.ModuleList([
+                torch.nn.Embedding(gated.CLASSES, 2 * hidden_dims) for _ in range(2 - last)])
+
+        def forward(self, v, h, label):
+            v = self.vertical(torch.nn.functional.pad(v, self.border))
+            h = gate(self.horizontal(h) + self.to_h(v), self.labels[0](label))
+            return None if self.last else gate(v, self.labels[1](label)), self.output(h)
+
+    blocks = torch.nn.ModuleList([Block(3, 7, 'A')] + [
+        Block(hidden_dims, 3, last=n == block_num - 1) for n in range(block_num)])
+    output = torch.nn.Sequential(
+        torch.nn.ReLU(), torch_masked(hidden_dims, 16, 1),
+        torch.nn.ReLU(), torch_masked(16, 3 * LEVELS, 1))
+
+    def forward(x, label):
+        v, h = blocks[0](x, x, label)
+        for block in blocks[1:]:
+            v, more = block(v, h, label)
+            h = h + more
+        return output(h)
+
+    return torch.nn.ModuleList([blocks, output]), forward
+
+
+def torch_step(gpu, kind, hidden_dims, block_num, batch, tf32):
+    import torch  # here, since it would count as memory of the others
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+    place = torch.device('cuda', gpu) if gpu is not None else torch.device('cpu')
+    model, forward = {'pixelcnn': torch_pixelcnn, 'gated': torch_gated}[kind](hidden_dims, block_num)
     model.to(place)
     optimizer = torch.optim.Adam(model.parameters())
-    x, t = torch.from_numpy(x).to(place), torch.from_numpy(t).long().to(place)
+    x, t, label = [torch.from_numpy(array).to(place) for array in batch]
+    t, label = t.long(), label.long()
 
     def step():
         optimizer.zero_grad()
-        logits = model(x).reshape(len(x), LEVELS, 3, *x.shape[2:])
+        logits = forward(x, label).reshape(len(x), LEVELS, 3, *x.shape[2:])
         loss = torch.nn.functional.cross_entropy(logits, t, reduction='sum') / len(x)
         loss.backward()
         optimizer.step()
@@ -97,12 +158,12 @@ def torch_step(gpu, hidden_dims, block_num, x, t, tf32):
     return step
 
 
-def make_step(peer, device, gpu, size, tf32=False):
+def make_step(peer, device, gpu, kind, size, tf32=False):
     t = np.random.RandomState(0).randint(0, LEVELS, (16, 3, 28, 28)).astype('i')
-    x = t.astype('f') / (LEVELS - 1)
+    batch = t.astype('f') / (LEVELS - 1), t, np.arange(16).astype('i') % gated.CLASSES
     if peer == 'torch':
-        return torch_step(gpu, *size, x, t, tf32)
-    return chainer_step(device, *size, x, t, OURS if peer == 'ours' else chainers_convolutions)
+        return torch_step(gpu, kind, *size, batch, tf32)
+    return chainer_step(device, kind, *size, batch, OURS if peer == 'ours' else chainers_convolutions)
 
 
 def print_row(size, values, unit, ratios):
@@ -117,10 +178,10 @@ def print_head(title):
     print('| --- ' * 6 + '|')
 
 
-def measure_time(peers, device, gpu, tf32, repeats):
+def measure_time(peers, device, gpu, kind, tf32, repeats):
     print_head('one step of')
-    for size in SIZES:
-        steps = [make_step(peer, device, gpu, size, tf32) for peer in peers]
+    for size in SIZES[kind]:
+        steps = [make_step(peer, device, gpu, kind, size, tf32) for peer in peers]
         for step in steps:
             step()
         times = np.zeros((repeats, len(steps)))
@@ -133,23 +194,24 @@ def measure_time(peers, device, gpu, tf32, repeats):
                   np.median(times[:, :1] / times[:, 1:], axis=0))
 
 
-def measure_memory(peers):
+def measure_memory(peers, kind):
     print_head('peak memory')
-    for size in SIZES:
+    for size in SIZES[kind]:
         peaks = []
         for peer in peers:
             peaks.append(float(subprocess.check_output([
-                sys.executable, __file__, '--only', peer] + [str(number) for number in size])))
+                sys.executable, __file__, '--model', kind, '--only', peer] + [str(number) for number in size])))
         print_row(size, peaks, 'GiB', [peaks[0] / peak for peak in peaks[1:]])
 
 
-def profile(device):
-    step = make_step('ours', device, None, SIZES[-1])
+def profile(device, kind):
+    size = SIZES[kind][-1]
+    step = make_step('ours', device, None, kind, size)
     step()
     profiler = cProfile.Profile()
     profiler.runcall(step)
     print('\nWhere a step of {} maps, {} blocks goes (the main thread; run with OPENBLAS_NUM_THREADS=1 '
-          'to see all of it):'.format(*SIZES[-1]))
+          'to see all of it):'.format(*size))
     pstats.Stats(profiler).sort_stats('tottime').print_stats(12)
 
 
@@ -157,6 +219,7 @@ def main():
     parser = cli.ArgumentParser(description=__doc__.split('\n')[0])
     cli.add_device_options(parser)
     cli.add_tf32_option(parser)
+    parser.add_argument('--model', choices=sorted(SIZES), default='pixelcnn')
     parser.add_argument('--repeats', type=cli.whole_number(1), default=5, metavar='N')
     parser.add_argument('--only', nargs=3, help=argparse.SUPPRESS)  # what measure_memory starts
     args = parser.parse_args()
@@ -164,7 +227,7 @@ def main():
         device = cli.use_device(args)
     gpu = args.gpu if args.gpu >= 0 else None
     if args.only:
-        step = make_step(args.only[0], device, gpu, [int(number) for number in args.only[1:]])
+        step = make_step(args.only[0], device, gpu, args.model, [int(n) for n in args.only[1:]])
         for _ in range(3):
             step()
         with open('/proc/self/status') as status:
@@ -172,10 +235,10 @@ def main():
         print(int(peak) / 2 ** 20)                                           # KiB → GiB
         return
     peers = ['ours', 'chainer'] + ['torch'] * bool(importlib.util.find_spec('torch'))
-    measure_time(peers, device, gpu, args.tf32, args.repeats)
+    measure_time(peers, device, gpu, args.model, args.tf32, args.repeats)
     if gpu is None:
-        measure_memory(peers)
-        profile(device)
+        measure_memory(peers, args.model)
+        profile(device, args.model)
 
 
 if __name__ == '__main__':
