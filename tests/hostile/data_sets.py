@@ -271,7 +271,7 @@ def _images():
     yield _folder('good ones', good, good, train=0)
     for what, image in {
             'of one pixel': Image.new('L', (1, 1)),
-            'RGBA': Image.fromarray(_noise((4, 4, 4)), 'RGBA'),
+            'RGBA': Image.fromarray(_noise((4, 4, 4))),
             'of a palette': colours.quantize(4), 'black and white': Image.new('1', (4, 4)),
             'gray and transparent': Image.new('LA', (4, 4)), 'colours': colours}.items():
         yield _folder(what, *[_encoded(image, 'PNG')] * 2, train=0)
