@@ -78,6 +78,9 @@ def main(parser):
             file.write(report.page(result, scratch).encode())
     print(report.text(result.summary))
     print(os.path.join(args.out, 'report.html'))
+    if result.summary['verdict'] == verdicts.MISSING:
+        print('{}: not compared: this project has no such model, only the helpers of utils.py'.format(
+            parser.prog), file=sys.stderr)
     return STATUS[result.summary['verdict']]
 
 

@@ -59,11 +59,11 @@ def make_arrays(args, config, train):
         'gray': random.uniform(size=(2, 1, 4, 5)).astype('f'),
         'distribution': distribution / distribution.sum(axis=1, keepdims=True),
     }
-    arrays.update(('params' + name, array) for name, array in _start(config, args.seed))
+    arrays.update(('params' + name, array) for name, array in start(config, args.seed))
     return arrays
 
 
-def _start(config, seed):
+def start(config, seed):
     """Parameters of our model, as Chainer draws them. Biases are drawn, too: one ignored would show."""
     np.random.seed(seed)
     classifier = kinds.make_classifier(config)

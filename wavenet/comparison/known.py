@@ -28,8 +28,7 @@ def find(folder, about, theirs, config):
                 about['cpu_error']),
             'It runs on any device. For this comparison his loop ran on the CPU: chainer.cuda and '
             'softmax had stand-ins in that module, in its process.'))
-    if 'reported/bits/dim' in theirs:
-        found += _bits_per_dimension(theirs, config)
+    found += _bits_per_dimension(theirs, config) + _gated(theirs)
     for name in ('train.py', 'infer.py'):
         try:
             with open(os.path.join(folder, name), encoding='utf-8') as file:
@@ -44,7 +43,7 @@ def find(folder, about, theirs, config):
 
 def _bits_per_dimension(theirs, config):
     """In the newest commit the loss is a mean over values already, and divided by them again."""
-    loss, reported = float(theirs['loss']), float(theirs['reported/bits/dim'])
+    loss, reported = (float(theirs.get(name, 'nan')) for name in ('loss', 'reported/bits/dim'))
     values = config['in_channels'] * config['height'] * config['width']
     if not math.isclose(reported, loss / values, rel_tol=1e-4):
         return []
@@ -54,6 +53,34 @@ def _bits_per_dimension(theirs, config):
         'number again, {:.6g}, and stays in nats.'.format(loss, reported),
         'nll is in nats per image, and bits/dim is nll / (C · H · W · ln 2): {:.6g} here.'.format(
             loss / math.log(2)))]
+
+
+def _gated(theirs):
+    """Where his Gated PixelCNN is not the paper's. Compared is our form `author`, which is as his; ours
+    to train is the form `paper`."""
+    if 'masks/conv1/horizontal_output' not in theirs or 'reached' not in theirs:
+        return []
+    found = []
+    if theirs['masks/conv1/horizontal_output'][0, 0, 0, 0] == 0:
+        found.append(Known(
+            'Gated: mask A twice in the first block',
+            'Its 1×1 output convolution has it, too. So R does not see the left pixel\'s G and B, nor G '
+            'its own pixel\'s R, nor B its G.',
+            'Mask B there in the form paper: that the value itself is not seen is what mask A of the '
+            'convolution before it is for.'))
+    reached = theirs['reached'].any(axis=(0, 1))     # (H, W), by the last pixel of the first row
+    if len(reached) > 1 and not reached[1, :-4].any() and reached[1, -4:].all():
+        found.append(Known(
+            'Gated: a blind spot is left',
+            'Every vertical layer leaves out its own row, so the row above is seen no further than the '
+            'first block sees it: a changed pixel reached 3 columns to its left in the next row.',
+            'In the form paper only the first vertical layer leaves out its own row, and the horizontal '
+            'stack reads the row above.'))
+    if 'shapes/conv1/label/W' in theirs:
+        found.append(Known(
+            'Gated: one embedding of the class for both gates of both stacks', 'A block has one.',
+            'One for each in the form paper, as in the paper\'s section 2.3.'))
+    return found
 
 
 def _options(name, tree):

@@ -4,6 +4,7 @@ import collections
 import html
 import os
 import string
+import textwrap
 
 import numpy as np
 
@@ -32,7 +33,8 @@ def text(summary):
         lines.append('{:<36} {:>12} {:>10}  {}'.format(
             row['name'], number(row['difference']), number(row['tolerance']), row['verdict']))
         if row['verdict'] != verdicts.AGREES:
-            lines.append('    ' + ': '.join(filter(None, (row['measure'], row['detail']))))
+            lines.append(textwrap.fill(': '.join(filter(None, (row['measure'], row['detail']))), 80,
+                                       initial_indent='    ', subsequent_indent='    '))
     if summary['times']:
         lines += ['', '{:<22} {:>18} {:>18} {:>12}'.format('', 'the author', 'here', 'ratio')]
     for name, times in summary['times'].items():
@@ -133,12 +135,13 @@ def _samples(result, scratch):
     differs = ((theirs != ours) & drawn).any(axis=1, keepdims=True)  # (B, 1, H, W)
     red, plain = np.array([0.8, 0.1, 0.1]), np.array([0.5, 0.5, 0.5])
     marked = np.where(differs, red[:, None, None], plain[:, None, None])
-    scale = -(-56 // ours.shape[3])
+    scale, count = -(-56 // ours.shape[3]), int(len(ours) ** 0.5)
     grids = ((theirs, 'The author\'s' + ('' if part == 1 else ', as far as drawn')), (ours, 'Here'),
              (marked, 'Where they differ: {}'.format('in {:,} pixels, red'.format(int(differs.sum()))
                                                      if differs.any() else 'nowhere')))
     return '<div class="side-by-side">{}</div>'.format(''.join(
-        _figure(caption, _picture(pictures.square(grid), scale, scratch, caption))
+        _figure(caption, _picture(grid.reshape((count, count) + grid.shape[1:]).swapaxes(0, 1),
+                                  scale, scratch, caption))
         for grid, caption in grids))
 
 

@@ -68,6 +68,8 @@ class Sides:
         environment = {name: value for name, value in os.environ.items()
                        if name not in ('PYTHONPATH', 'PYTHONHOME')}
         environment['PYTHONDONTWRITEBYTECODE'] = '1'
+        # Chainer 1 refuses to look up rows of an embedding in float64, which it can do as well
+        environment['CHAINER_TYPE_CHECK'] = '0'
         self._process([self.python, author.__file__, self.folder, task, source, target] + self.before,
                       environment, "the author's code", self.folder)
         if not os.path.isfile(target):

@@ -35,14 +35,36 @@ def numbers(side, config, given):
     if {name: param.data.shape for name, param in params.items()} != \
             {name: array.shape for name, array in start.items()}:
         return result                            # without a common start there is no more to compare
-    for name, array in start.items():
-        params[name].data[...] = array
 
+    set_params(classifier, start, 'float32')
+    result.update(first_batch(classifier, config, given))
+    # In float32, small differences in rounding soon grow large: in dozens of steps, by a factor of
+    # thousands. In float64 they are too small at the start for that.
+    precise = side.classifier(config)
+    set_params(precise, start, 'float64')
+    result['reached'] = reached(precise, config, given)
+    for dtype, model in (('float64', precise), ('float32', classifier)):
+        optimizer = make_optimizer(model, config)
+        result[dtype + '/losses'] = np.array([
+            step(model, optimizer, config, given, n, dtype) for n in range(config['iteration'])])
+        result.update((dtype + '/params' + name, param.data.copy())
+                      for name, param in model.predictor.namedparams())
+    result.update(side.snapshots(classifier, optimizer, config, given))
+    return result
+
+
+def set_params(classifier, start, dtype):
+    for name, param in classifier.predictor.namedparams():
+        param.data = start[name].astype(dtype)
+    classifier.cleargrads()                      # Chainer 1 has some in float32 from the beginning
+
+
+def first_batch(classifier, config, given):
+    """Logits, loss, what is reported, and gradients."""
     x, t, classes = batch(config, given, 0)
-    result['logits'] = classifier.predictor(x, *classes).data
+    result = {'logits': classifier.predictor(x, *classes).data}
     reporter, observation = chainer.Reporter(), {}
     reporter.add_observer('main', classifier)
-    classifier.cleargrads()
     with reporter.scope(observation):
         loss = classifier(x, t, *classes)
     loss.backward()
@@ -50,30 +72,22 @@ def numbers(side, config, given):
     for name, value in observation.items():
         value = value.data if isinstance(value, chainer.Variable) else value
         result['reported' + name[len('main'):]] = np.array(float(value))
-    for name, param in params.items():           # of one that the loss does not depend on: None
+    for name, param in classifier.predictor.namedparams():
+        # None where the loss does not depend on it
         result['grads' + name] = np.zeros_like(param.data) if param.grad is None else param.grad.copy()
-
-    for dtype, twin in (('float64', side.classifier(config)), ('float32', classifier)):
-        result[dtype + '/losses'], optimizer = train(twin, config, given, start, dtype)
-        result.update((dtype + '/params' + name, param.data.copy())
-                      for name, param in twin.predictor.namedparams())
-    result.update(side.snapshots(classifier, optimizer, config, given))
     return result
 
 
-def train(classifier, config, given, start, dtype):
-    """config['iteration'] steps of the optimizer from the parameters `start`. Returns the loss before
-    each, and the optimizer.
-
-    In float32, small differences in rounding soon grow large: in dozens of steps, by a factor of
-    thousands. In float64 they are too small at the start for that.
-    """
-    for name, param in classifier.predictor.namedparams():
-        param.data = start[name].astype(dtype)
-    classifier.cleargrads()                      # Chainer 1 has some in float32
-    optimizer = make_optimizer(classifier, config)
-    return np.array([step(classifier, optimizer, config, given, n, dtype)
-                     for n in range(config['iteration'])]), optimizer
+def reached(classifier, config, given):
+    """Which logits move when R, G or B of the last pixel of the first row changes: 0 or 1 (C, C, H, W),
+    by a float64 model, in which no change is too small to be seen."""
+    x, _, classes = batch(config, given, 0, 'float64')
+    logits, moved = classifier.predictor(x, *classes).data, []
+    for color in range(x.shape[1]):
+        changed = x.copy()
+        changed[:, color, 0, -1] += 1
+        moved.append((classifier.predictor(changed, *classes).data != logits).any(axis=(0, 1)))
+    return np.array(moved, 'i')
 
 
 def helpers(utils, config, given):

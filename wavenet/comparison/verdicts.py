@@ -34,6 +34,8 @@ def compare(theirs, ours, config):
     rows += [_equal(name, _part(theirs, 'utils/' + name), _part(ours, 'utils/' + name))
              for name in ('binarize', 'quantisize', 'convert_to_rgb', 'sample_from')]
     rows.append(_close('logits', _part(theirs, 'logits'), _part(ours, 'logits'), LOGITS))
+    rows.append(_equal('what a changed value reaches', _part(theirs, 'reached'),
+                       _part(ours, 'reached')))
     rows.append(_close('loss', _part(theirs, 'loss'), _part(ours, 'loss'), LOSS, relative=True))
     rows.append(_close('gradients', _part(theirs, 'grads/'), _part(ours, 'grads/'), GRADIENTS,
                        relative=True))
