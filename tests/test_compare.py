@@ -14,8 +14,9 @@ from wavenet.comparison import checkout
 SMALL = ('--hidden_dim', 6, '--blocks_num', 2, '--out_hidden_dim', 5, '--batchsize', 4, '--iteration',
          9, '--count', 2)
 COMPARED = ['parameters', 'masks', 'binarize', 'quantisize', 'convert_to_rgb', 'sample_from', 'logits',
-            'what a changed value reaches', 'loss', 'gradients', '9 optimizer steps, float64',
-            'parameters after them', '8 optimizer steps, float32', '9 optimizer steps, float32', "the author's model, loaded here",
+            'what a changed value reaches', 'loss', 'gradients, float64', 'gradients, float32',
+            '9 optimizer steps, float64', 'parameters after them', '8 optimizer steps, float32',
+            '9 optimizer steps, float32', "the author's model, loaded here",
             "the author's snapshot, loaded here", 'our model, loaded there', 'generation']
 
 
@@ -94,11 +95,11 @@ FAULTS = {
         {MASK: MASK + """
         sees = (color_out - (mask == 'B') == 1) & (color_in == 2)
         self.mask[sees, kernel[0] // 2, kernel[1] // 2] = 1"""},
-        {'masks', 'logits', 'what a changed value reaches', 'loss', 'gradients',
+        {'masks', 'logits', 'what a changed value reaches', 'loss', 'gradients, float64',
          '8 optimizer steps, float32', 'generation'}),
     'biases ignored': (
         {'self.mask, self.b, self.stride': 'self.mask, None, self.stride'},
-        {'logits', 'what a changed value reaches', 'loss', 'gradients', '9 optimizer steps, float64', 'generation'}),
+        {'logits', 'what a changed value reaches', 'loss', 'gradients, float64', '9 optimizer steps, float64', 'generation'}),
     'another rounding in quantize': (
         {"(np.searchsorted(np.arange(levels) / levels, images, side='right') - 1)":
          '(images * (levels - 1) + 0.5)'}, {'quantisize'}),

@@ -54,7 +54,7 @@ def by_name(rows):
     return {row.name: row for row in rows}
 
 
-REFERENCE_HAS = ['parameters', 'masks', 'binarize', 'quantisize', 'logits', 'loss', 'gradients',
+REFERENCE_HAS = ['parameters', 'masks', 'binarize', 'quantisize', 'logits', 'loss', 'gradients, float32',
                  '8 optimizer steps, float32']
 
 
@@ -74,7 +74,7 @@ def test_ours_agrees_with_the_reference(config, given, theirs):
     ('logits', (3, 2, 1, 5, 5), 3e-5, 'logits'),
     ('logits', (3, 2, 1, 5, 5), np.nan, 'logits'),
     ('loss', (), 0.1, 'loss'),
-    ('grads/blocks/1/conv2/W', (0, 0, 0, 0), 0.3, 'gradients'),
+    ('grads/blocks/1/conv2/W', (0, 0, 0, 0), 0.3, 'gradients, float32'),
     ('float32/losses', 6, 0.1, '8 optimizer steps, float32'),
     ('shapes/conv1/W', 0, 1, 'parameters')])
 def test_a_single_number_that_differs_is_found(config, given, theirs, name, entry, change, row):

@@ -103,7 +103,7 @@ def _options(name, tree):
         found.append(Known(
             '{}: --{} does nothing'.format(name, flag),
             'It is parsed, and never read.',
-            'Off unless it is given, and then it is applied: so his runs are repeated.'))
+            'It is applied where it is given, and off where it is not: so his runs are repeated.'))
     for flag, words in options.items():
         if getattr(words.get('type'), 'id', '') == 'bool':
             found.append(Known(

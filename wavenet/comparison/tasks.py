@@ -43,6 +43,9 @@ def numbers(side, config, given):
     precise = side.classifier(config)
     set_params(precise, start, 'float64')
     result['reached'] = reached(precise, config, given)
+    result.update(('float64/' + name, array)
+                  for name, array in first_batch(precise, config, given, 'float64').items()
+                  if name.startswith('grads'))
     for dtype, model in (('float64', precise), ('float32', classifier)):
         optimizer = make_optimizer(model, config)
         result[dtype + '/losses'] = np.array([
@@ -59,9 +62,9 @@ def set_params(classifier, start, dtype):
     classifier.cleargrads()                      # Chainer 1 has some in float32 from the beginning
 
 
-def first_batch(classifier, config, given):
+def first_batch(classifier, config, given, dtype='float32'):
     """Logits, loss, what is reported, and gradients."""
-    x, t, classes = batch(config, given, 0)
+    x, t, classes = batch(config, given, 0, dtype)
     result = {'logits': classifier.predictor(x, *classes).data}
     reporter, observation = chainer.Reporter(), {}
     reporter.add_observer('main', classifier)
