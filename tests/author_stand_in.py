@@ -1,6 +1,6 @@
 """A repository with the interface of the author's, in code of this project's own, for tests.
 
-Like his, it is written for Chainer 1: it uses what Chainer 7 has dropped, and its loop is for a GPU.
+Like his, it is for Chainer 1: it uses what Chainer 7 has dropped, and its loop is for a GPU.
 """
 
 MODELS = '''
@@ -41,7 +41,8 @@ class ResidualBlock(chainer.Chain):
 
 
 class PixelCNN(chainer.Chain):
-    def __init__(self, in_channels, hidden_dims, block_num, out_hidden_dims, out_dims, nobias=False):
+    def __init__(self, in_channels, hidden_dims, block_num, out_hidden_dims, out_dims,
+                 nobias=False):
         super().__init__(
             conv1=MaskedConvolution2D(in_channels, hidden_dims, 7, pad=3, mask='A'),
             blocks=chainer.ChainList(*[ResidualBlock(hidden_dims) for _ in range(block_num)]),

@@ -11,10 +11,11 @@ import author_stand_in
 from conftest import ROOT
 from wavenet.comparison import checkout
 
-SMALL = ('--hidden_dim', 6, '--blocks_num', 2, '--out_hidden_dim', 5, '--batchsize', 4, '--iteration',
-         9, '--count', 2)
-COMPARED = ['parameters', 'masks', 'binarize', 'quantisize', 'convert_to_rgb', 'sample_from', 'logits',
-            'what a changed value reaches', 'loss', 'gradients, float64', 'gradients, float32',
+SMALL = ('--hidden_dim', 6, '--blocks_num', 2, '--out_hidden_dim', 5, '--batchsize', 4,
+         '--iteration', 9, '--count', 2)
+COMPARED = ['parameters', 'masks', 'binarize', 'quantisize', 'convert_to_rgb', 'sample_from',
+            'logits', 'what a changed value reaches', 'loss', 'gradients, float64',
+            'gradients, float32',
             '9 optimizer steps, float64', 'parameters after them', '8 optimizer steps, float32',
             '9 optimizer steps, float32', "the author's model, loaded here",
             "the author's snapshot, loaded here", 'our model, loaded there', 'generation']
@@ -84,7 +85,8 @@ def test_the_same_model_agrees(compare, tmp_path):
         assert all(side['seconds'] > 0 and side['peak_mb'] > 10 and side['part'] == 1
                    for side in times.values())
     titles = [one['title'] for one in summary['known']]
-    assert titles[0] == 'Generation runs on a GPU only' and all(title in done.stdout for title in titles)
+    assert titles[0] == 'Generation runs on a GPU only'
+    assert all(title in done.stdout for title in titles)
     assert max(map(len, done.stdout.split('\n')[:24])) <= 80
     check_page((tmp_path / 'comparison' / 'report.html').read_text(), summary['rows'])
 
@@ -99,7 +101,7 @@ FAULTS = {
          '8 optimizer steps, float32', 'generation'}),
     'biases ignored': (
         {'self.mask, self.b, self.stride': 'self.mask, None, self.stride'},
-        {'logits', 'what a changed value reaches', 'loss', 'gradients, float64', '9 optimizer steps, float64', 'generation'}),
+        {'logits', 'loss', 'gradients, float64', '9 optimizer steps, float64', 'generation'}),
     'another rounding in quantize': (
         {"(np.searchsorted(np.arange(levels) / levels, images, side='right') - 1)":
          '(images * (levels - 1) + 0.5)'}, {'quantisize'}),
@@ -116,7 +118,7 @@ FAULTS = {
 def test_a_fault_is_found(compare, tmp_path, name):
     replaced, expected = FAULTS[name]
     author = author_stand_in.write(tmp_path / 'author', *replaced.items())
-    done = compare('--author', author, *SMALL + ('--seconds', 0.3))
+    done = compare('--author', author, *SMALL)
     assert (done.returncode, done.stderr) == (1, '')
     summary = json.loads((tmp_path / 'comparison' / 'comparison.json').read_text())
     differing = {row['name'] for row in summary['rows'] if row['verdict'] == 'differs'}
@@ -194,8 +196,9 @@ def test_what_cannot_be_compared_is_said_in_one_line(compare, tmp_path, change, 
 
 def test_the_interpreter_lacks_numpy(compare, tmp_path):
     author = author_stand_in.write(tmp_path / 'author')
-    subprocess.run([sys.executable, '-m', 'venv', '--without-pip', str(tmp_path / 'bare')], check=True)
-    done = compare('--author', author, '--author-python', tmp_path / 'bare' / 'bin' / 'python')
+    bare = tmp_path / 'bare'
+    subprocess.run([sys.executable, '-m', 'venv', '--without-pip', str(bare)], check=True)
+    done = compare('--author', author, '--author-python', bare / 'bin' / 'python')
     assert done.returncode == 2
     assert 'bare/bin/python cannot import numpy, which the author' in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -206,8 +209,9 @@ def test_the_commit_of_a_checkout_is_said(tmp_path):
     assert checkout.commit(str(author)) == 'no git checkout'
 
     def git(*args):
-        return subprocess.run(('git', '-C', str(author), '-c', 'user.name=a', '-c', 'user.email=a@b')
-                              + args, check=True, stdout=subprocess.PIPE, universal_newlines=True).stdout
+        return subprocess.run(
+            ('git', '-C', str(author), '-c', 'user.name=a', '-c', 'user.email=a@b') + args,
+            check=True, stdout=subprocess.PIPE, universal_newlines=True).stdout
 
     git('init', '-q')
     git('add', '.')

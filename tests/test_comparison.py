@@ -1,4 +1,4 @@
-"""The parts of wavenet.compare, against what the author's code has computed: tests/data/README.md."""
+"""The parts of wavenet.compare, against what the author's code computed: tests/data/README.md."""
 import os
 import shutil
 
@@ -54,7 +54,8 @@ def by_name(rows):
     return {row.name: row for row in rows}
 
 
-REFERENCE_HAS = ['parameters', 'masks', 'binarize', 'quantisize', 'logits', 'loss', 'gradients, float32',
+REFERENCE_HAS = ['parameters', 'masks', 'binarize', 'quantisize', 'logits', 'loss',
+                 'gradients, float32',
                  '8 optimizer steps, float32']
 
 
@@ -120,12 +121,12 @@ def test_a_draw_at_a_boundary_can_fall_either_way(config, given, drawings, monke
     logits = serialization.load_model(config['our_model'])(
         drawings['here']['samples'][picture:picture + 1]).array[0, :, channel, i, j].astype('d')
     cumulative = np.cumsum(np.exp(logits) / np.exp(logits).sum())
-    uniform = np.random.RandomState(config['seed']).random_sample((8, 8, 3, 4))[i, j, channel, picture]
-    distance = abs(cumulative - uniform).min()
+    uniforms = np.random.RandomState(config['seed']).random_sample((8, 8, 3, 4))
+    distance = abs(cumulative - uniforms[i, j, channel, picture]).min()
     drawings['author']['samples'][picture, channel, i, j] += 1 / 3
     drawings['author']['samples'][picture, :, i + 1:] = 0       # all after it is another picture
-    for boundary, verdict in ((distance * 0.99, verdicts.DIFFERS), (distance * 1.01, verdicts.AGREES)):
-        monkeypatch.setattr(verdicts, 'BOUNDARY', boundary)
+    for factor, verdict in ((0.99, verdicts.DIFFERS), (1.01, verdicts.AGREES)):
+        monkeypatch.setattr(verdicts, 'BOUNDARY', factor * distance)
         assert generation(drawings, config, given).verdict == verdict
 
 

@@ -1,8 +1,8 @@
 """Side by side with the author's repository: are both the same model, and where do they differ?
 
-His code is run as it is, never copied, and nothing in his checkout is written. It runs in a process of
-its own, under its own Chainer 1 and NumPy where --author_python names an interpreter that has them,
-and else under this Chainer 7, which is given back the few names that it has dropped.
+His code is run as it is, never copied, and nothing in his checkout is written. It runs in a process
+of its own, under its own Chainer 1 and NumPy where --author_python names an interpreter that has
+them, and else under this Chainer 7, which is given back the few names that it has dropped.
 """
 import json
 import math
@@ -22,7 +22,8 @@ STATUS = {verdicts.AGREES: 0, verdicts.DIFFERS: 1, verdicts.MISSING: 2}
 
 
 def make_parser():
-    parser = cli.ArgumentParser(prog='python -m wavenet.compare', description=__doc__.split('\n')[0])
+    parser = cli.ArgumentParser(prog='python -m wavenet.compare',
+                                description=__doc__.split('\n')[0])
     add = parser.add_argument
     count = cli.whole_number(1)
     add('--author', required=True, metavar='DIR',
@@ -48,8 +49,8 @@ def make_parser():
     add('--count', '-c', type=count, default=4, metavar='N',
         help='N x N pictures are drawn (default: %(default)s)')
     add('--seconds', type=cli.positive_number, default=60.0, metavar='N',
-        help="how long the author's generation is waited for; pictures are compared as far as it came, "
-             'and its time is scaled (default: %(default)g)')
+        help="how long the author's generation is waited for; pictures are compared as far as it "
+             'came, and its time is scaled (default: %(default)g)')
     add('--seed', type=cli.whole_number(0, 2 ** 32 - 1), default=0, metavar='N',
         help='of the parameters, the batches and all draws (default: %(default)s)')
     add('--out', '-o', default='comparison', metavar='DIR',
@@ -65,7 +66,8 @@ def main(parser):
         both = sides.Sides(args.author, args.author_python, scratch)
         train, _ = datasets.load(args.dataset, 3, args.levels, args.data, seed=args.seed)
         if os.path.realpath(args.out).startswith(os.path.realpath(args.author) + os.sep):
-            raise ValueError("--out {}: in the author's checkout nothing is written".format(args.out))
+            raise ValueError("--out {}: in the author's checkout nothing is written".format(
+                args.out))
         files.make_folder(args.out)
         for name in ('comparison.json', 'report.html'):
             files.check_target(os.path.join(args.out, name))
@@ -79,8 +81,7 @@ def main(parser):
     print(report.text(result.summary))
     print(os.path.join(args.out, 'report.html'))
     if result.summary['verdict'] == verdicts.MISSING:
-        print('{}: not compared: this project has no such model, only the helpers of utils.py'.format(
-            parser.prog), file=sys.stderr)
+        cli.say('not compared: this project has no such model, only the helpers of utils.py')
     return STATUS[result.summary['verdict']]
 
 

@@ -4,8 +4,8 @@
 
 DIR is a checkout of his repository, of which this imports `wavenet.models`, `wavenet.utils` and
 `infer`; TASK is 'describe' or one of tasks.py; SOURCE and TARGET are .npz files; BEFORE is a Python
-file to run before Chainer is imported. A reason to stop that a user can do something about is one line
-on standard error, with status 3.
+file to run before Chainer is imported. A reason to stop that a user can do something about is one
+line on standard error, with status 3.
 
 It needs Python 3.5 and what the author's code imports. Nothing in DIR is written.
 """
@@ -49,8 +49,9 @@ class Author:
         self.folder = folder
         self.models = import_author('wavenet.models', folder)
         self.utils = import_author('wavenet.utils', folder)
-        for module, names in ((self.models, ('PixelCNN', 'ResidualBlock', 'Classifier')),
-                              (self.utils, ('binarize', 'quantisize', 'convert_to_rgb', 'sample_from'))):
+        expected = ((self.models, ('PixelCNN', 'ResidualBlock', 'Classifier')),
+                    (self.utils, ('binarize', 'quantisize', 'convert_to_rgb', 'sample_from')))
+        for module, names in expected:
             for name in names:
                 if not hasattr(module, name):
                     stop("{} is not the author's repository: its {} has no {}".format(
@@ -64,8 +65,8 @@ class Author:
             'in_channels', 'hidden_dims', 'block_num', 'out_hidden_dims', 'out_dims')])
 
     def snapshots(self, classifier, optimizer, config, given):
-        """One more step, by Chainer's Trainer, which then writes the two files that his train.py has it
-        write: the model, and the trainer with the model in it. Returns the parameters that are in them."""
+        """One more step, by Chainer's Trainer, which then writes the two files that his train.py
+        has it write: the model, and the trainer with the model in it. Returns the parameters."""
         x, t, classes = tasks.batch(config, given, 0)
         examples = list(zip(x, t, *classes))
         iterator = chainer.iterators.SerialIterator(examples, len(examples), shuffle=False)
@@ -87,8 +88,8 @@ class Author:
         return predictor
 
     def draw(self, predictor, config, classes):
-        """Pictures by the loop of his infer.py, which runs the model once for each value of a picture,
-        until all are drawn or config['seconds'] are over."""
+        """Pictures by the loop of his infer.py, which runs the model once for each value of a
+        picture, until all are drawn or config['seconds'] are over."""
         infer = import_author('infer', self.folder)
         labels = [classes] if config['labelled'] else []
         starts, drawn = [], []
@@ -139,7 +140,7 @@ def play_gpu(infer):
 
 
 def run_on_cpu_unchanged(infer):
-    """What happens where the loop of infer.py is called, as it is, without a GPU: the error, or ''."""
+    """What happens where the loop of infer.py is called as it is: the error, or ''."""
     class Reached(Exception):
         pass
 
@@ -173,7 +174,7 @@ def describe(author, restored, target):
 
 
 def import_libraries():
-    """Chainer, NumPy, and tasks.py beside this file. Returns what Chainer 7 had to be given back."""
+    """Chainer, NumPy, and tasks.py beside this file. Returns what Chainer 7 was given back."""
     global chainer, np, tasks
     try:
         import numpy as np

@@ -64,7 +64,7 @@ def make_arrays(args, config, train):
 
 
 def start(config, seed):
-    """Parameters of our model, as Chainer draws them. Biases are drawn, too: one ignored would show."""
+    """Parameters of our model, as Chainer draws them, and biases: one ignored would show."""
     np.random.seed(seed)
     classifier = kinds.make_classifier(config)
     if classifier is None:

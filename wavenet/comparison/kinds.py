@@ -1,4 +1,4 @@
-"""The models that a checkout of the author's repository can hold, and ours that is to be the same."""
+"""The models that a checkout of the author's repository can hold, and ours, to be the same."""
 import collections
 
 from wavenet import models
@@ -23,7 +23,8 @@ def post(*sizes):
 KINDS = (
     Kind('pixelcnn', "the post's PixelCNN", ['in_channels', 'nobias'],
          maps=2, labelled=False, clip=0, weight_decay=0, classifier=post),
-    Kind('gated', 'Gated PixelCNN', ['in_channels', 'out_channels', 'filter_size', 'mask', 'nobias'],
+    Kind('gated', 'Gated PixelCNN',
+         ['in_channels', 'out_channels', 'filter_size', 'mask', 'nobias'],
          maps=1, labelled=True, clip=1.0, weight_decay=0.0001, classifier=None),
 )
 
@@ -35,8 +36,8 @@ def find(about):
                 and about['residual_block'] == kind.residual_block:
             return kind
     raise ValueError(
-        "the author's repository holds neither of the models that are compared, by its constructors: "
-        'PixelCNN({}) and ResidualBlock({})'.format(
+        "the author's repository holds neither of the models that are compared, by its "
+        'constructors: PixelCNN({}) and ResidualBlock({})'.format(
             ', '.join(about['pixelcnn']), ', '.join(about['residual_block'])))
 
 

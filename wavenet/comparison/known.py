@@ -1,4 +1,4 @@
-"""Where the author's code is known to do otherwise, found in the checkout at hand and not assumed."""
+"""Where the author's code is known to do otherwise: found in the checkout, not assumed."""
 import ast
 import collections
 import math
@@ -49,37 +49,37 @@ def _bits_per_dimension(theirs, config):
         return []
     return [Known(
         'bits/dim is divided twice',
-        'The loss, {:.6g}, is the mean over all values, in nats. Its bits/dim is that divided by their '
-        'number again, {:.6g}, and stays in nats.'.format(loss, reported),
+        'The loss, {:.6g}, is the mean over all values, in nats. Its bits/dim is that divided by '
+        'their number again, {:.6g}, and stays in nats.'.format(loss, reported),
         'nll is in nats per image, and bits/dim is nll / (C · H · W · ln 2): {:.6g} here.'.format(
             loss / math.log(2)))]
 
 
 def _gated(theirs):
-    """Where his Gated PixelCNN is not the paper's. Compared is our form `author`, which is as his; ours
-    to train is the form `paper`."""
+    """Where his Gated PixelCNN is not the paper's. Compared is our form `author`, which is as his;
+    ours to train is the form `paper`."""
     if 'masks/conv1/horizontal_output' not in theirs or 'reached' not in theirs:
         return []
     found = []
     if theirs['masks/conv1/horizontal_output'][0, 0, 0, 0] == 0:
         found.append(Known(
             'Gated: mask A twice in the first block',
-            'Its 1×1 output convolution has it, too. So R does not see the left pixel\'s G and B, nor G '
-            'its own pixel\'s R, nor B its G.',
-            'Mask B there in the form paper: that the value itself is not seen is what mask A of the '
-            'convolution before it is for.'))
+            "Its 1×1 output convolution has it, too. So R does not see the left pixel's G and B, "
+            "nor G its own pixel's R, nor B its G.",
+            'Mask B there in the form paper: that the value itself is not seen is what mask A of '
+            'the convolution before it is for.'))
     reached = theirs['reached'].any(axis=(0, 1))     # (H, W), by the last pixel of the first row
     if len(reached) > 1 and not reached[1, :-4].any() and reached[1, -4:].all():
         found.append(Known(
             'Gated: a blind spot is left',
-            'Every vertical layer leaves out its own row, so the row above is seen no further than the '
-            'first block sees it: a changed pixel reached 3 columns to its left in the next row.',
-            'In the form paper only the first vertical layer leaves out its own row, and the horizontal '
-            'stack reads the row above.'))
+            'Every vertical layer leaves out its own row, so the row above is seen no further than '
+            'the first block sees it: a changed pixel reached 3 columns to its left one row below.',
+            'In the form paper only the first vertical layer leaves out its own row, and the '
+            'horizontal stack reads the row above.'))
     if 'shapes/conv1/label/W' in theirs:
         found.append(Known(
             'Gated: one embedding of the class for both gates of both stacks', 'A block has one.',
-            'One for each in the form paper, as in the paper\'s section 2.3.'))
+            "One for each in the form paper, as in the paper's section 2.3."))
     return found
 
 
@@ -126,6 +126,6 @@ def _levels_on_a_gpu_only(tree):
         return []
     return [Known(
         'train.py: without a GPU, the model sees other pictures than it is to predict',
-        'Only under "if args.gpu >= 0" do the pictures become labels / (levels - 1); on a CPU the model '
-        'gets the intensities as they are.',
-        'The same on every device: labels / (levels - 1). So both sides of this comparison got them.')]
+        'Only under "if args.gpu >= 0" do the pictures become labels / (levels - 1); on a CPU the '
+        'model gets the intensities as they are.',
+        'The same on every device: labels / (levels - 1). Both sides of this comparison got them.')]

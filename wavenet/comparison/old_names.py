@@ -14,15 +14,15 @@ def put_back():
     """Restores the names. Returns a line for each."""
     restored = []
 
-    # Attributes of a link. The author gives all channels, so no parameter is ever uninitialized; the
-    # other two concern GPUs.
+    # Attributes of a link. The author gives all channels, so no parameter is ever uninitialized;
+    # the other two concern GPUs.
     for name, value in (('has_uninitialized_params', False), ('use_cudnn', True),
                         ('deterministic', False)):
         if not hasattr(chainer.links.Convolution2D, name):
             setattr(chainer.links.Convolution2D, name, value)
             restored.append('{} of convolutions'.format(name))
 
-    # The function: Chainer 1 has use_cudnn where Chainer 7 has cover_all, and deterministic after it.
+    # The function: Chainer 1 has use_cudnn where Chainer 7 has cover_all, and deterministic later.
     original = convolution_2d.convolution_2d
 
     def as_in_chainer_1(x, W, b=None, stride=1, pad=0, use_cudnn=True, cover_all=False,

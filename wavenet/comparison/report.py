@@ -136,9 +136,9 @@ def _samples(result, scratch):
     red, plain = np.array([0.8, 0.1, 0.1]), np.array([0.5, 0.5, 0.5])
     marked = np.where(differs, red[:, None, None], plain[:, None, None])
     scale, count = -(-56 // ours.shape[3]), int(len(ours) ** 0.5)
-    grids = ((theirs, 'The author\'s' + ('' if part == 1 else ', as far as drawn')), (ours, 'Here'),
-             (marked, 'Where they differ: {}'.format('in {:,} pixels, red'.format(int(differs.sum()))
-                                                     if differs.any() else 'nowhere')))
+    where = 'in {:,} pixels, red'.format(int(differs.sum())) if differs.any() else 'nowhere'
+    grids = ((theirs, "The author's" + ('' if part == 1 else ', as far as drawn')), (ours, 'Here'),
+             (marked, 'Where they differ: ' + where))
     return '<div class="side-by-side">{}</div>'.format(''.join(
         _figure(caption, _picture(grid.reshape((count, count) + grid.shape[1:]).swapaxes(0, 1),
                                   scale, scratch, caption))
@@ -179,7 +179,7 @@ def _masks(numbers, scratch):
 
 
 def _mask_cells(mask, unequal):
-    """(out, in, kh, kw) → colours (out, in, 3, kh, kw): light where 1, red where the sides differ"""
+    """(out, in, kh, kw) → colours (out, in, 3, kh, kw): light where 1, red where it differs"""
     cells = np.repeat(0.1 + 0.85 * mask[:, :, None], 3, axis=2)
     return np.where(unequal[:, :, None], np.array([0.8, 0.1, 0.1])[:, None, None], cells)
 
@@ -200,7 +200,8 @@ def _times(times):
 def _bars(caption, values, note=''):
     most = max(value for value, _ in values.values())
     lines = ''.join(
-        '<div class="bar {}"><span>{}</span><div style="width: calc({:.4f} * (100% - 11rem))"></div>'
+        '<div class="bar {}"><span>{}</span>'
+        '<div style="width: calc({:.4f} * (100% - 11rem))"></div>'
         '<span>{}</span></div>'
         .format(side, words, values[side][0] / most, html.escape(values[side][1]))
         for side, words in SIDES)

@@ -1,4 +1,4 @@
-"""Starts the two sides of a comparison, each in a process of its own, and exchanges files with them."""
+"""Starts the two sides of a comparison, each in a process of its own; they exchange files."""
 import json
 import os
 import shutil
@@ -28,7 +28,8 @@ class Sides:
     def __init__(self, folder, python, scratch):
         for name in ('wavenet/models.py', 'wavenet/utils.py', 'infer.py'):
             if not os.path.isfile(os.path.join(folder, name)):
-                raise ValueError("{} is not the author's repository: it has no {}".format(folder, name))
+                raise ValueError("{} is not the author's repository: it has no {}".format(
+                    folder, name))
         self.folder, self.scratch = os.path.abspath(folder), scratch
         self.python, self.before = sys.executable, [COMPAT]
         if python is not None:
@@ -70,8 +71,8 @@ class Sides:
         environment['PYTHONDONTWRITEBYTECODE'] = '1'
         # Chainer 1 refuses to look up rows of an embedding in float64, which it can do as well
         environment['CHAINER_TYPE_CHECK'] = '0'
-        self._process([self.python, author.__file__, self.folder, task, source, target] + self.before,
-                      environment, "the author's code", self.folder)
+        self._process([self.python, author.__file__, self.folder, task, source, target]
+                      + self.before, environment, "the author's code", self.folder)
         if not os.path.isfile(target):
             raise ValueError('{}: it is no Python, it ran and wrote nothing'.format(self.python))
 
@@ -81,7 +82,8 @@ class Sides:
                 command, cwd=self.scratch, env=environment, stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         except OSError as error:
-            raise ValueError('{}: it cannot be run: {}'.format(command[0], error.strerror)) from error
+            raise ValueError('{}: it cannot be run: {}'.format(
+                command[0], error.strerror)) from error
         if done.returncode == 0:
             return
         lines = done.stderr.decode('utf-8', 'replace').strip().split('\n')

@@ -7,8 +7,8 @@ They run in the author's interpreter, too, so they keep to Python 3.5, to NumPy,
     classifier(config)                  a new Classifier around a new PixelCNN, `.predictor`
     snapshots(classifier, optimizer, config, given)  writes and reads files, and returns results
     load(path, config)                  the PixelCNN of a file
-    draw(predictor, config, classes)    pictures (B, C, H, W), the part of their values that was drawn,
-                                        and seconds: what all would take, by each measurement
+    draw(predictor, config, classes)    pictures (B, C, H, W), the part of their values that was
+                                        drawn, and seconds: what all take, by each measurement
 
 `config` is a dict of numbers and strings, the same for both sides. A task returns a dict of arrays.
 """
@@ -22,19 +22,20 @@ STEPS_TIMED = 7
 
 
 def numbers(side, config, given):
-    """All that must be equal, or nearly: the helpers, the model at `given` parameters, its training."""
+    """All that must be equal, or nearly: helpers, the model at `given` parameters, its training."""
     result = helpers(side.utils, config, given)
     classifier = side.classifier(config)
     if classifier is None:                       # a model that this side does not have
         return result
     params = dict(classifier.predictor.namedparams())
-    result.update(('shapes' + name, np.array(param.data.shape, 'i')) for name, param in params.items())
+    result.update(('shapes' + name, np.array(param.data.shape, 'i'))
+                  for name, param in params.items())
     result.update(('masks' + name, np.asarray(link.mask))
                   for name, link in classifier.predictor.namedlinks() if hasattr(link, 'mask'))
     start = {name[len('params'):]: given[name] for name in given if name.startswith('params/')}
     if {name: param.data.shape for name, param in params.items()} != \
             {name: array.shape for name, array in start.items()}:
-        return result                            # without a common start there is no more to compare
+        return result                            # without a common start there is no more to do
 
     set_params(classifier, start, 'float32')
     result.update(first_batch(classifier, config, given))
@@ -76,14 +77,14 @@ def first_batch(classifier, config, given, dtype='float32'):
         value = value.data if isinstance(value, chainer.Variable) else value
         result['reported' + name[len('main'):]] = np.array(float(value))
     for name, param in classifier.predictor.namedparams():
-        # None where the loss does not depend on it
-        result['grads' + name] = np.zeros_like(param.data) if param.grad is None else param.grad.copy()
+        nothing = param.grad is None             # where the loss does not depend on it
+        result['grads' + name] = np.zeros_like(param.data) if nothing else param.grad.copy()
     return result
 
 
 def reached(classifier, config, given):
-    """Which logits move when R, G or B of the last pixel of the first row changes: 0 or 1 (C, C, H, W),
-    by a float64 model, in which no change is too small to be seen."""
+    """Which logits move when R, G or B of the last pixel of the first row changes: 0 or 1
+    (C, C, H, W), by a float64 model, in which no change is too small to be seen."""
     x, _, classes = batch(config, given, 0, 'float64')
     logits, moved = classifier.predictor(x, *classes).data, []
     for color in range(x.shape[1]):

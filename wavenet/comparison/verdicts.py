@@ -7,8 +7,8 @@ from wavenet import sampling, serialization
 
 AGREES, DIFFERS, MISSING = 'agrees', 'differs', 'not compared'
 
-# The two sides add up in different orders. In float32 that shows, the more the more there is to add, and
-# what it makes grows with every step of training; in float64 it hardly does. So tolerances that a wrong
+# The two sides add up in different orders. In float32 that shows, the more, the more there is to
+# add, and it grows with every step of training; in float64 it hardly does. So tolerances that a wrong
 # formula cannot meet are in float64, and those in float32 are for what is plain to see.
 LOGITS = 1e-5         # absolute
 LOSS = 1e-5           # of the loss
@@ -153,15 +153,16 @@ def _curve(theirs, ours, dtype, steps, tolerance):
 def _pictures(drawings, config, arrays):
     """Value for value, as far as the author's loop was waited for.
 
-    Where a draw falls within rounding of a boundary between two levels, either may come, and the rest
-    of that picture is another one. Such a picture does not count as one that differs.
+    Where a draw falls within rounding of a boundary between two levels, either may come, and the
+    rest of that picture is another one. Such a picture does not count as one that differs.
     """
     a, b = (in_order(drawings[side]['samples']) for side in ('author', 'here'))
     done = round(float(drawings['author']['part']) * b.shape[1])
     a, b = a[:, :done], b[:, :done]
     differing = np.flatnonzero((a != b).any(axis=1))
-    rounding = [n for n in differing if _from_boundary(
-        drawings['here']['samples'][n:n + 1], int((a[n] != b[n]).argmax()), n, config, arrays) <= BOUNDARY]
+    samples = drawings['here']['samples']
+    rounding = [n for n in differing if BOUNDARY >= _from_boundary(
+        samples[n:n + 1], int((a[n] != b[n]).argmax()), n, config, arrays)]
     detail = '{:,} values of each of {} pictures'.format(done, len(a))
     if rounding:
         detail += ', in {} a draw within {:g} of a boundary'.format(len(rounding), BOUNDARY)
