@@ -223,3 +223,13 @@ def test_the_commit_of_a_checkout_is_said(tmp_path):
     assert contents(author) == before
     (author / 'train.py').write_text('')
     assert checkout.commit(str(author)).endswith(', with changed files')
+
+
+def test_what_one_side_lacks_is_not_called_equal(compare, tmp_path):
+    author = author_stand_in.write(tmp_path / 'author', ('self.mask', 'self.seen'))
+    done = compare('--author', author, *SMALL)
+    assert done.returncode == 2
+    assert done.stderr == 'compare.py: there is nothing to compare on one of the sides for: masks\n'
+    assert 'Not everything could be compared' in done.stdout
+    summary = json.loads((tmp_path / 'comparison' / 'comparison.json').read_text())
+    assert [row['name'] for row in summary['rows'] if row['verdict'] != 'agrees'] == ['masks']

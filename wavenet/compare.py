@@ -81,7 +81,8 @@ def main(parser):
     print(report.text(result.summary))
     print(os.path.join(args.out, 'report.html'))
     if result.summary['verdict'] == verdicts.MISSING:
-        cli.say('not compared: this project has no such model, only the helpers of utils.py')
+        cli.say('there is nothing to compare on one of the sides for: ' + ', '.join(
+            row['name'] for row in result.summary['rows'] if row['verdict'] == verdicts.MISSING))
     return STATUS[result.summary['verdict']]
 
 

@@ -84,14 +84,14 @@ def _row(name, measure, difference, tolerance, detail):
     return Row(name, measure, float(difference), tolerance, AGREES if agrees else DIFFERS, detail)
 
 
-def _missing(name, reason='one side has none, as their parameters are not the same'):
-    return Row(name, '', None, 0, MISSING, reason)
+def _missing(name, theirs):
+    return Row(name, '', None, 0, MISSING, 'there is none {}'.format('here' if theirs else 'there'))
 
 
 def _names_and_shapes(theirs, ours):
     theirs, ours = _part(theirs, 'shapes'), _part(ours, 'shapes')
-    if not ours:
-        return _missing('parameters', 'this project has no such model')
+    if not theirs or not ours:
+        return _missing('parameters', theirs)
     differing = sorted(name for name in theirs.keys() | ours.keys()
                        if not np.array_equal(theirs.get(name), ours.get(name)))
     return _row('parameters', 'names or shapes that differ', len(differing), 0,
@@ -102,7 +102,7 @@ def _names_and_shapes(theirs, ours):
 def _equal(name, theirs, ours):
     """Every array equal in every value"""
     if not theirs or not ours:
-        return _missing(name)
+        return _missing(name, theirs)
     differing, count, example = [], 0, ''
     for key in sorted(theirs.keys() | ours.keys()):
         a, b = theirs.get(key), ours.get(key)
@@ -127,7 +127,7 @@ def _equal(name, theirs, ours):
 def _close(name, theirs, ours, tolerance, relative=False):
     """Every array within the tolerance, which is `relative` to its largest value"""
     if not theirs or not ours:
-        return _missing(name)
+        return _missing(name, theirs)
     worst, where = 0.0, ''
     for key in sorted(theirs):
         a, b = theirs[key].astype('d'), ours[key].astype('d')
@@ -144,7 +144,7 @@ def _close(name, theirs, ours, tolerance, relative=False):
 def _curve(theirs, ours, dtype, steps, tolerance):
     name = '{} optimizer steps, {}'.format(steps, dtype)
     if dtype + '/losses' not in theirs or dtype + '/losses' not in ours:
-        return _missing(name)
+        return _missing(name, dtype + '/losses' in theirs)
     a, b = (side[dtype + '/losses'][:steps] for side in (theirs, ours))
     return _row(name, 'largest difference, of the loss', (abs(a - b) / abs(a)).max(), tolerance,
                 'losses from {:.6g} to {:.6g}'.format(b[0], b[-1]))
