@@ -1,0 +1,142 @@
+"""A repository with the interface of the author's, in code of this project's own, for tests.
+
+Like his, it is for Chainer 1: it uses what Chainer 7 has dropped, and its loop is for a GPU.
+"""
+
+MODELS = '''
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import numpy as np
+
+import wavenet.utils
+
+
+class MaskedConvolution2D(L.Convolution2D):
+    def __init__(self, *args, mask='B', **kwargs):
+        super().__init__(*args, **kwargs)
+        kernel = self.W.data.shape[2:]
+        seen = np.arange(np.prod(kernel)).reshape(kernel) < np.prod(kernel) // 2
+        color_out, color_in = (np.arange(n) % 3 for n in self.W.data.shape[:2])
+        color_out = color_out[:, None] + (mask == 'B')
+        self.mask = np.zeros(self.W.data.shape, 'f') + seen
+        self.mask[:, :, kernel[0] // 2, kernel[1] // 2] = color_in < color_out
+
+    def __call__(self, x):
+        assert not self.has_uninitialized_params
+        return F.connection.convolution_2d.convolution_2d(
+            x, self.W * self.mask, self.b, self.stride, self.pad, self.use_cudnn,
+            deterministic=self.deterministic)
+
+
+class ResidualBlock(chainer.Chain):
+    def __init__(self, in_channels, nobias=False):
+        half = in_channels // 2
+        super().__init__(conv1=MaskedConvolution2D(in_channels, half, 1),
+                         conv2=MaskedConvolution2D(half, half, 3, pad=1),
+                         conv3=MaskedConvolution2D(half, in_channels, 1))
+
+    def __call__(self, x):
+        return x + self.conv3(F.relu(self.conv2(F.relu(self.conv1(F.relu(x))))))
+
+
+class PixelCNN(chainer.Chain):
+    def __init__(self, in_channels, hidden_dims, block_num, out_hidden_dims, out_dims,
+                 nobias=False):
+        super().__init__(
+            conv1=MaskedConvolution2D(in_channels, hidden_dims, 7, pad=3, mask='A'),
+            blocks=chainer.ChainList(*[ResidualBlock(hidden_dims) for _ in range(block_num)]),
+            conv2=MaskedConvolution2D(hidden_dims, out_hidden_dims, 1),
+            conv4=MaskedConvolution2D(out_hidden_dims, out_dims * in_channels, 1))
+        self.sizes = out_dims, in_channels
+
+    def __call__(self, x):
+        h = self.conv1(x)
+        for block in self.blocks:
+            h = block(h)
+        h = self.conv4(F.relu(self.conv2(F.relu(h))))
+        return F.reshape(h, (len(h.data),) + self.sizes + h.data.shape[2:])
+
+
+class Classifier(chainer.Chain):
+    def __init__(self, predictor):
+        super().__init__(predictor=predictor)
+
+    def __call__(self, x, t):
+        loss = F.softmax_cross_entropy(self.predictor(x), t, normalize=False)
+        chainer.report({'nll': loss}, self)
+        return loss
+'''
+
+UTILS = '''
+import numpy as np
+
+
+def binarize(images, xp=np):
+    return (images > xp.random.random_sample(images.shape)).astype('i')
+
+
+def quantisize(images, levels):
+    return (np.searchsorted(np.arange(levels) / levels, images, side='right') - 1).astype('i')
+
+
+def convert_to_rgb(images, xp=np):
+    return xp.concatenate([images] * 3, axis=1)
+
+
+def sample_from(distribution):
+    return np.array([np.random.choice(len(p), p=p) for p in distribution])
+'''
+
+INFER = '''
+import itertools
+
+import chainer
+import chainer.functions as F
+import scipy.misc
+
+from wavenet import utils
+
+
+def generate_and_save_samples(sample_fn, height, width, channels, count, filename):
+    samples = chainer.Variable(
+        chainer.cuda.cupy.zeros((count ** 2, channels, height, width), dtype='f'))
+    for i, j, k in itertools.product(range(height), range(width), range(channels)):
+        p = F.softmax(sample_fn(samples))[:, :, k, i, j].data.get()
+        samples.data[:, k, i, j] = chainer.cuda.to_gpu(utils.sample_from(p)) / (p.shape[1] - 1)
+    scipy.misc.toimage(samples.data[0, 0], cmin=0, cmax=1).save(filename)
+'''
+
+TRAIN = '''
+import argparse
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--gpu', '-g', type=int, help='number of the GPU')
+    parser.add_argument('--levels', type=int, help='levels of a value')
+    parser.add_argument('--gradclip', type=float, help='bound for clipping')
+    parser.add_argument('--learning_rate', type=float, help='bound for clipping')
+    parser.add_argument('--stats', type=bool, help='collect statistics')
+    args = parser.parse_args()
+    labels = read(args.levels)
+    if args.gpu >= 0:
+        images = labels / (args.levels - 1)
+    optimizer = Adam(args.learning_rate)
+    print(args.stats)
+'''
+
+FILES = {'wavenet/__init__.py': '', 'wavenet/models.py': MODELS, 'wavenet/utils.py': UTILS,
+         'infer.py': INFER, 'train.py': TRAIN}
+
+
+def write(folder, *faults):
+    """Writes the repository, each fault a text of it and the one that takes its place."""
+    (folder / 'wavenet').mkdir(parents=True)
+    files = dict(FILES)
+    for text, fault in faults:
+        name, = [name for name, content in files.items() if text in content]
+        files[name] = files[name].replace(text, fault)
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    return folder
