@@ -1,7 +1,7 @@
 """The models that a checkout of the author's repository can hold, and ours, to be the same."""
 import collections
 
-from wavenet import models
+from wavenet import gated, models
 
 # The constructor of PixelCNN is the same in all of them; that of ResidualBlock tells them apart.
 PIXELCNN = ['in_channels', 'hidden_dims', 'block_num', 'out_hidden_dims', 'out_dims']
@@ -20,12 +20,16 @@ def post(*sizes):
     return models.Classifier(models.PixelCNN(*sizes))
 
 
+def newest(*sizes):
+    return models.Classifier(gated.GatedPixelCNN(*sizes, form='author'), normalize=True)
+
+
 KINDS = (
     Kind('pixelcnn', "the post's PixelCNN", ['in_channels', 'nobias'],
          maps=2, labelled=False, clip=0, weight_decay=0, classifier=post),
     Kind('gated', 'Gated PixelCNN',
          ['in_channels', 'out_channels', 'filter_size', 'mask', 'nobias'],
-         maps=1, labelled=True, clip=1.0, weight_decay=0.0001, classifier=None),
+         maps=1, labelled=True, clip=1.0, weight_decay=0.0001, classifier=newest),
 )
 
 
