@@ -30,7 +30,10 @@ def train_here(images, tmp_path, monkeypatch, capsys):  # noqa: F811
     monkeypatch.chdir(tmp_path)
     update = StandardUpdater.update
     numpy_errors = np.geterr()
-    handler = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # What a shell runs in the background, these tests perhaps, ignores SIGINT; nohup, SIGHUP
+    handlers = {number: signal.signal(number, handler) for number, handler in (
+        (signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL),
+        (signal.SIGHUP, signal.SIG_DFL))}
 
     def run(*args, at={}):
         def update_and_call(self):
@@ -48,7 +51,8 @@ def train_here(images, tmp_path, monkeypatch, capsys):  # noqa: F811
         return Run(status or 0, *capsys.readouterr())
 
     yield run
-    signal.signal(signal.SIGTERM, handler)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
     np.seterr(**numpy_errors)
 
 
