@@ -68,6 +68,67 @@ class Classifier(chainer.Chain):
         return loss
 '''
 
+# As the models above, with what the newest commit has: classes, stacks, gates, a mean as the loss
+GATED = '''
+class Shifted(L.Convolution2D):
+    def __init__(self, in_channels, out_channels, half):
+        super().__init__(in_channels, out_channels, [half + 1, 2 * half + 1], pad=[half + 1, half])
+
+    def __call__(self, x):
+        return super().__call__(x)[:, :, :x.data.shape[2]]
+
+
+class ResidualBlock(chainer.Chain):
+    def __init__(self, in_channels, out_channels, filter_size, mask='B', nobias=False):
+        links = {'label': L.EmbedID(10, out_channels),
+                 'horizontal_output': MaskedConvolution2D(out_channels, out_channels, 1, mask=mask)}
+        for gate in 'ts':
+            links['vertical_conv_' + gate] = Shifted(in_channels, out_channels, filter_size // 2)
+            links['v_to_h_conv_' + gate] = L.Convolution2D(out_channels, out_channels, 1)
+            links['horizontal_conv_' + gate] = MaskedConvolution2D(
+                in_channels, out_channels, [1, filter_size], pad=[0, filter_size // 2], mask=mask)
+        super().__init__(**links)
+
+    def __call__(self, v, h, label):
+        label = self.label(label)[:, :, None, None]
+        v_t, v_s = self.vertical_conv_t(v), self.vertical_conv_s(v)
+        h_t = self.horizontal_conv_t(h) + self.v_to_h_conv_t(v_t)
+        h_s = self.horizontal_conv_s(h) + self.v_to_h_conv_s(v_s)
+        label = F.broadcast_to(label, v_t.shape)
+        h = F.tanh(h_t + label) * F.sigmoid(h_s + label)
+        return F.tanh(v_t + label) * F.sigmoid(v_s + label), self.horizontal_output(h)
+
+
+class PixelCNN(chainer.Chain):
+    def __init__(self, in_channels, hidden_dims, block_num, out_hidden_dims, out_dims,
+                 nobias=False):
+        super().__init__(
+            conv1=ResidualBlock(in_channels, hidden_dims, 7, mask='A'),
+            blocks=chainer.ChainList(*[ResidualBlock(hidden_dims, hidden_dims, 3)
+                                       for _ in range(block_num)]),
+            conv2=MaskedConvolution2D(hidden_dims, out_hidden_dims, 1),
+            conv4=MaskedConvolution2D(out_hidden_dims, out_dims * in_channels, 1))
+        self.sizes = out_dims, in_channels
+
+    def __call__(self, x, label):
+        v, h = self.conv1(x, x, label)
+        for block in self.blocks:
+            v, more = block(v, h, label)
+            h = h + more
+        h = self.conv4(F.relu(self.conv2(F.relu(h))))
+        return F.reshape(h, (len(h.data),) + self.sizes + h.data.shape[2:])
+
+
+class Classifier(chainer.Chain):
+    def __init__(self, predictor):
+        super().__init__(predictor=predictor)
+
+    def __call__(self, x, t, label):
+        loss = F.softmax_cross_entropy(self.predictor(x, label), t)
+        chainer.report({'nll': loss, 'bits/dim': loss / t[0].size}, self)
+        return loss
+'''
+
 UTILS = '''
 import numpy as np
 

@@ -233,3 +233,32 @@ def test_what_one_side_lacks_is_not_called_equal(compare, tmp_path):
     assert 'Not everything could be compared' in done.stdout
     summary = json.loads((tmp_path / 'comparison' / 'comparison.json').read_text())
     assert [row['name'] for row in summary['rows'] if row['verdict'] != 'agrees'] == ['masks']
+
+
+def test_the_gated_model_agrees(compare, tmp_path):
+    author = author_stand_in.write(tmp_path / 'author')
+    with open(str(author / 'wavenet' / 'models.py'), 'a') as file:
+        file.write(author_stand_in.GATED)
+    done = compare('--author', author, *SMALL)
+    assert (done.returncode, done.stderr) == (0, '')
+    summary = json.loads((tmp_path / 'comparison' / 'comparison.json').read_text())
+    assert summary['verdict'] == 'agrees' and summary['model'] == 'Gated PixelCNN'
+    assert [row['name'] for row in summary['rows']] == COMPARED
+    assert [one['title'] for one in summary['known']][1:5] == [
+        'bits/dim is divided twice', 'Gated: mask A twice in the first block',
+        'Gated: a blind spot is left',
+        'Gated: one embedding of the class for both gates of both stacks']
+
+
+def test_a_fault_of_the_gated_model_is_found(compare, tmp_path):
+    author = author_stand_in.write(tmp_path / 'author')
+    text, fault = 'F.sigmoid(h_s + label)', 'F.sigmoid(h_s)'
+    assert text in author_stand_in.GATED
+    with open(str(author / 'wavenet' / 'models.py'), 'a') as file:
+        file.write(author_stand_in.GATED.replace(text, fault))
+    done = compare('--author', author, *SMALL)
+    assert (done.returncode, done.stderr) == (1, '')
+    summary = json.loads((tmp_path / 'comparison' / 'comparison.json').read_text())
+    differing = {row['name'] for row in summary['rows'] if row['verdict'] == 'differs'}
+    assert differing >= {'logits', 'loss', 'gradients, float64', 'generation'}
+    assert differing.isdisjoint({'parameters', 'masks', 'what a changed value reaches'})

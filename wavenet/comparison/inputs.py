@@ -66,10 +66,7 @@ def make_arrays(args, config, train):
 def start(config, seed):
     """Parameters of our model, as Chainer draws them, and biases: one ignored would show."""
     np.random.seed(seed)
-    classifier = kinds.make_classifier(config)
-    if classifier is None:
-        return
-    for name, param in sorted(classifier.predictor.namedparams()):
+    for name, param in sorted(kinds.make_classifier(config).predictor.namedparams()):
         if name.endswith('/b'):
             param.array[...] = np.random.normal(0, 0.1, param.shape)
         yield name, param.array

@@ -12,7 +12,7 @@ Kind = collections.namedtuple('Kind', [
     'maps',            # feature maps for each of his --hidden_dim
     'labelled',        # whether the model takes the classes of the pictures
     'clip', 'weight_decay',  # what his train.py adds to Adam, 0 for nothing
-    'classifier',      # ours: (in_channels, hidden_dims, …) → a new Classifier; None: we have none
+    'classifier',      # ours: (in_channels, hidden_dims, …) → a new Classifier
 ])
 
 
@@ -46,6 +46,6 @@ def find(about):
 
 
 def make_classifier(config):
-    """Our Classifier of the kind and the sizes in `config`, or None."""
+    """Our Classifier of the kind and the sizes in `config`."""
     kind = next(kind for kind in KINDS if kind.key == config['kind'])
-    return kind.classifier and kind.classifier(*[config[name] for name in PIXELCNN])
+    return kind.classifier(*[config[name] for name in PIXELCNN])
