@@ -126,6 +126,21 @@ def test_what_makes_no_model_is_named(name, value):
         GatedPixelCNN(**dict(sizes, **{name: value}))
 
 
+@pytest.mark.parametrize('form, scale, label', [('author', 1, 1), ('paper', 2, 0)])
+def test_how_weights_start(form, scale, label):
+    # The author's: Chainer 1.21's defaults, normal, of variance 1 / fan-in, and 1 for labels
+    for name, param in GatedPixelCNN(3, 64, 1, 16, 8, form=form).namedparams():
+        if name.endswith('/b'):
+            assert (param.array == 0).all()
+        elif 'label' in name:
+            assert param.array.std() == pytest.approx(label, rel=0.15), name
+        elif param.size > 4000:
+            expected = np.prod(param.shape[1:]) ** -0.5
+            if 'vertical_conv' in name or 'horizontal_conv' in name:
+                expected *= scale
+            assert param.array.std() == pytest.approx(expected, rel=0.1), name
+
+
 @pytest.mark.parametrize('form', ['paper', 'author'])
 def test_each_class_has_pictures_of_its_own(form, random_gated_model, device):
     model = random_gated_model(form=form)
