@@ -3,6 +3,7 @@ import sys
 
 import wavenet  # noqa: F401  before Chainer, which it makes importable
 import numpy as np
+import numpy as np
 import tqdm
 
 from wavenet import cli, datasets, files, pictures, sampling, serialization
@@ -47,6 +48,7 @@ def main(parser):
         parser.error('--complete and --rows go together')
     if args.complete and (args.height or args.width):
         parser.error('--complete takes height and width from the images')
+    np.seterr(over='ignore', invalid='ignore')  # sampling.generate says it better
     with parser.reporting():
         for path, formats in ((args.output, pictures.PICTURES), (args.gif, pictures.ANIMATIONS)):
             if path is not None:

@@ -25,7 +25,8 @@ def make_parser():
     cli.add_tf32_option(parser)
     add('--resume', '-r', default='', metavar='FILE',
         help='go on from a snapshot, out/snapshot_iter_N, or, with "auto", from the newest in the '
-             'folder of --out that is good; the other options must be those it was made with')
+             'folder of --out that is good; the options of the model and of the data must be those '
+             'it was made with')
     add('--out', '-o', default='out', metavar='DIR',
         help='folder for all that is written (default: %(default)s)')
     add('--model', choices=('pixelcnn', 'gated'), default='pixelcnn',

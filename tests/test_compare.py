@@ -173,6 +173,7 @@ def appended(name, text):
     (None, ('--dataset', 'none-such'), "unknown dataset 'none-such'"),
     (None, ('--batchsize', 2000), '--batchsize 2000: there are 1500 images'),
     (None, ('--out', 'author/comparison'), "in the author's checkout nothing is written"),
+    (None, ('--out', 'author'), "in the author's checkout nothing is written"),
     (None, ('--out', 'file'), 'file'),
     (None, ('--levels', 1), 'levels'),
 ])

@@ -125,6 +125,15 @@ def test_any_number_of_parts_and_cores(monkeypatch, batch, pictures):
     check_equals_chainers(chainer.get_device('@numpy'), x, W, b, mask, pad, 2e-6)
 
 
+def test_a_batch_of_no_pictures():
+    x, W, b, mask, pad = make((7, 4, (7, 7), 'A', 3, 3), 'f')
+    inputs = [chainer.Variable(array) for array in (x[:0], W, b)]
+    y = masked_convolution_2d(*inputs, mask, pad)
+    assert y.shape == (0, 7, 6, 5)
+    for variable, gradient in zip(inputs, chainer.grad([y], inputs, [y])):
+        assert gradient.shape == variable.shape and (gradient.array == 0).all()
+
+
 @pytest.mark.parametrize('change', [
     lambda x, W, b: (x[:, 1:], W, b), lambda x, W, b: (x, W[1:], b), lambda x, W, b: (x, W, b[1:]),
     lambda x, W, b: (x.astype('d'), W, b), lambda x, W, b: (x, W, b.astype('d')),

@@ -95,6 +95,16 @@ def test_a_mistake_about_classes(command, model, gated_model, args, words):
     check_error(command('generate.py', *args), *words)
 
 
+@pytest.mark.parametrize('method', ['cached', 'naive'])
+def test_weights_that_are_too_large_to_draw(command, random_model, tmp_path, method):
+    huge = random_model(in_channels=1)
+    for param in huge.params():
+        param.array[...] = 1e30  # finite, but what they multiply is not
+    serialization.save_model(str(tmp_path / 'huge.npz'), huge, height=4, width=4)
+    check_error(command('generate.py', '-m', 'huge.npz', '-c', 1, '--method', method,
+                        OPENBLAS_NUM_THREADS='2'), 'not finite')
+
+
 def test_both_methods_draw_the_same(command, model, tmp_path):
     for method in ('cached', 'naive'):
         result = command('generate.py', '-m', 'model.npz', '-c', 2, '--seed', 7, '--method', method,

@@ -255,8 +255,9 @@ def test_resuming_what_is_done(train, tmp_path, args):
     assert (tmp_path / 'out/model.npz').read_bytes() == before
 
 
-def test_a_loss_that_is_no_number_ends_the_run(train, tmp_path):
-    result = train('--learning_rate', 1e30)
+@pytest.mark.parametrize('threads', ['1', '2'])
+def test_a_loss_that_is_no_number_ends_the_run(train, tmp_path, threads):
+    result = train('--learning_rate', 1e30, OPENBLAS_NUM_THREADS=threads)
     assert result.returncode == 1 and result.stderr.count('\n') == 1
     assert 'the loss is nan' in result.stderr and '--learning_rate' in result.stderr
     assert not (tmp_path / 'out/model.npz').exists()

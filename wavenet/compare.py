@@ -65,7 +65,8 @@ def main(parser):
             raise ValueError('--out: give the name of a folder')
         both = sides.Sides(args.author, args.author_python, scratch)
         train, _ = datasets.load(args.dataset, 3, args.levels, args.data, seed=args.seed)
-        if os.path.realpath(args.out).startswith(os.path.realpath(args.author) + os.sep):
+        author = os.path.realpath(args.author)
+        if os.path.commonpath([author, os.path.realpath(args.out)]) == author:
             raise ValueError("--out {}: in the author's checkout nothing is written".format(
                 args.out))
         files.make_folder(args.out)

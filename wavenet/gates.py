@@ -1,8 +1,8 @@
 """What a block of Gated PixelCNN does between its convolutions, as one Chainer function.
 
 The vertical stack is gated, and it goes on to the horizontal one, through 1×1 convolutions, which is
-gated then. All of that is done with one picture at a time, while its maps are in the cache, and on
-all cores.
+gated then. All of that is done with a few pictures at a time, while their maps are in the cache, and
+on all cores.
 """
 import chainer
 import numpy as np

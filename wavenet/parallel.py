@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 from concurrent.futures import ThreadPoolExecutor, wait
 
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
 _libraries = [library for library in ThreadpoolController().lib_controllers
@@ -52,10 +53,12 @@ def share(work, parts):
         return work(Parts(parts))
     shared = Parts(parts)
     errors = []
+    numpy_errors = np.geterr()  # of this thread, which the others know nothing of
 
     def run():
         try:
-            work(shared)
+            with np.errstate(**numpy_errors):
+                work(shared)
         except Stopped:
             pass
         except BaseException as error:
@@ -80,7 +83,13 @@ def ahead(work):
 
     Returns: a function that waits for it to end, and raises what it raises.
     """
-    return _pool.submit(work).result
+    numpy_errors = np.geterr()
+
+    def run():
+        with np.errstate(**numpy_errors):
+            return work()
+
+    return _pool.submit(run).result
 
 
 @contextlib.contextmanager

@@ -21,10 +21,10 @@ from PIL import Image  # noqa: E402
 
 import train  # noqa: E402
 
-CASES = (('gray, 8 levels', '28.npz', ['--levels', '8']),
-         ('gray, --binarize', '28.npz', ['--binarize']),
-         ('own photographs, 256 levels', '32', ['--levels', '256']),
-         ('own photographs, --binarize', '32', ['--binarize']))
+CASES = (('gray as RGB, 8 levels', '28.npz', ['--levels', '8']),
+         ('gray as RGB, --binarize', '28.npz', ['--binarize']),
+         ('folder of images, 256 levels', '32', ['--levels', '256']),
+         ('folder of images, --binarize', '32', ['--binarize']))
 STEPS = 20
 
 

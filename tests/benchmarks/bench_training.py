@@ -225,7 +225,7 @@ def main():
     args = parser.parse_args()
     with parser.reporting():
         device = cli.use_device(args)
-    gpu = args.gpu if args.gpu >= 0 else None
+    gpu = None if device.xp is np else device.device.id
     if args.only:
         step = make_step(args.only[0], device, gpu, args.model, [int(n) for n in args.only[1:]])
         for _ in range(3):
