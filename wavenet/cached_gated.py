@@ -42,8 +42,10 @@ class GatedCache:
         self.row = zeros(colors, 3 + width + 3)              # values, with a border
         self.pixel = zeros(colors)
         part = -(-batch // cores)
-        self.vertical = [VerticalStack(blocks, hidden, width, labels, slice(start, start + part))
-                         for start in range(0, batch, part)]
+        weights = VerticalWeights(blocks, hidden)
+        self.vertical = [
+            VerticalStack(blocks, weights, hidden, width, labels, slice(start, start + part))
+            for start in range(0, batch, part)]
 
         # What the gates of the horizontal stack get of the pixels to the left, and in all
         self.from_left = zeros(n, 2, size)
@@ -141,63 +143,80 @@ class GatedCache:
                     out=from_left[0])
 
 
+class VerticalWeights:
+    """The weights of the vertical stack, for each column of the kernels.
+
+    `first`: of the first layer, which sees four rows of values, 7 arrays (2 maps, 4 · colours).
+    `above`: of the others, 3 arrays (layers, 2 maps, known · maps), of the `known` rows that are done
+        when a row begins: the one above, in the author's form two. `own`: of the row itself, for each
+        layer 3 arrays (2 maps, maps), in the author's form none.
+    `to_h`: of what the horizontal stack gets, for each layer (2, maps, maps).
+    """
+
+    def __init__(self, blocks, hidden):
+        xp, size, n = blocks[0].xp, hidden.count, len(blocks) - 1
+        contiguous = xp.ascontiguousarray
+        kernels = [_halve(xp.stack([link.W.array for link in (
+            block.vertical_conv_t, block.vertical_conv_s)])) for block in blocks]
+        # (2, maps, inputs, rows, columns) each
+        columns = range(3)
+        self.first = [contiguous(kernels[0][..., dx].transpose(0, 1, 3, 2)).reshape(2 * size, -1)
+                      for dx in range(7)]
+        self.known = 2 if blocks[0].form == 'author' else 1
+        self.above = [xp.zeros((n, 2 * size, self.known * size), 'f') for _ in columns]
+        self.own = []
+        for number, W in enumerate(kernels[1:]):
+            W = 0.5 * W.reshape(2 * size, size, 2, 3)        # of t · (1 + s)
+            for dx in columns:
+                self.above[dx][number] = W[:, :, :self.known, dx].transpose(0, 2, 1).reshape(
+                    2 * size, -1)
+            self.own.append([contiguous(W[:, :, 1, dx]) for dx in columns if self.known == 1])
+        self.to_h = [xp.stack([link.W.array[hidden.order, :, 0, 0] for link in (
+            block.v_to_h_conv_t, block.v_to_h_conv_s)]) for block in blocks]
+
+
 class VerticalStack:
     """The vertical stack, row by row, for the slice `pictures` of the batch.
 
-    What a row gets of the rows above the one that comes in is known a row earlier: `look_ahead`
-    computes it for all layers at once, while the horizontal stack still draws that row.
+    `to_h` is what the horizontal stack gets of it, with all biases, (layers, 2, maps, W, B). What a row
+    gets of the rows that are done is known a row earlier: `look_ahead` computes it for all layers at
+    once, while the horizontal stack still draws.
     """
 
-    def __init__(self, blocks, hidden, width, labels, pictures):
+    def __init__(self, blocks, weights, hidden, width, labels, pictures):
         self.xp = xp = blocks[0].xp
         self.pictures = pictures
         labels = labels[pictures]
-        batch, size = len(labels), hidden.count
-        self.to_h = xp.zeros((len(blocks), 2, size, width, batch), 'f')  # what the horizontal stack gets
+        batch, size, n, known = len(labels), hidden.count, len(blocks) - 1, weights.known
+        self.to_h = xp.zeros((n + 1, 2, size, width, batch), 'f')
 
-        def kernels(block):
-            """Weights (ksize, rows, 2 size, inputs)"""
-            W = _halve(xp.stack([link.W.array for link in (
-                block.vertical_conv_t, block.vertical_conv_s)]))
-            return W.transpose(4, 3, 0, 1, 2).reshape(*W.shape[:2:-1], 2 * size, -1)
-
-        # The first layer sees values, four rows of them
-        first, others = blocks[0], blocks[1:]
-        self.values = xp.zeros((4, first.vertical_conv_t.W.shape[1], width + 6, batch), 'f')
-        columns = self.values.reshape(-1, (width + 6) * batch)
-        W = kernels(first).transpose(0, 2, 1, 3).reshape(7, 2 * size, -1)
-        self.first = [(xp.ascontiguousarray(W[dx]), columns[:, dx * batch:(dx + width) * batch])
-                      for dx in range(7)]
-
-        # The others see maps, of the row above and of the row; in the author's form of two rows above,
-        # and what comes in waits for the next row. Columns of zeros are on either side.
-        known = 2 if first.form == 'author' else 1
-        n = len(others)
+        # Rows, with columns of zeros on either side; weights, each with what they multiply
+        colors = blocks[0].vertical_conv_t.W.shape[1]
+        self.values = xp.zeros((4, colors, width + 6, batch), 'f')
+        seen = self.values.reshape(4 * colors, -1)
+        self.first = [(W, seen[:, dx * batch:(dx + width) * batch])
+                      for dx, W in enumerate(weights.first)]
         self.rows = xp.zeros((n, known + 1, size, width + 2, batch), 'f')
+        seen = self.rows.reshape(n, (known + 1) * size, (width + 2) * batch)
+        seen = [seen[..., dx * batch:(dx + width) * batch] for dx in range(3)]
+        self.above = [(W, x[:, :known * size]) for W, x in zip(weights.above, seen)]
+        self.own = [[(W, x[number, size:]) for W, x in zip(columns, seen)]
+                    for number, columns in enumerate(weights.own)]
+
         self.known = xp.zeros((n, 2 * size, width * batch), 'f')
         self.product = xp.zeros_like(self.known)
-        W = xp.array([kernels(block) for block in others], 'f').reshape(n, 3, 2, 2 * size, size) * 0.5
-        above = W[:, :, :known].transpose(1, 0, 3, 2, 4).reshape(3, n, 2 * size, known * size)
-        columns = self.rows.reshape(n, (known + 1) * size, (width + 2) * batch)
-        columns = [columns[..., dx * batch:(dx + width) * batch] for dx in range(3)]
-        self.above = [(xp.ascontiguousarray(above[dx]), columns[dx][:, :known * size])
-                      for dx in range(3)]
-        self.own = [[(xp.ascontiguousarray(W[number, dx, 1]), columns[dx][number, size:])
-                     for dx in range(3) if known == 1] for number in range(n)]
-
         self.gates, self.part = xp.zeros((2, 2 * size, width * batch), 'f')
         self.layers = []
-        for block in blocks:
-            to_h = block.v_to_h_conv_t, block.v_to_h_conv_s
-            biases = [xp.stack([link.b.array for link in links]) for links in (
-                (block.vertical_conv_t, block.vertical_conv_s), to_h,
+        for block, W_to_h in zip(blocks, weights.to_h):
+            bias, bias_to_h, bias_h = [xp.stack([link.b.array for link in links]) for links in (
+                (block.vertical_conv_t, block.vertical_conv_s),
+                (block.v_to_h_conv_t, block.v_to_h_conv_s),
                 (block.horizontal_conv_t, block.horizontal_conv_s))]
             label, label_h = [None if x is None else _halve(
                 x.array.T.reshape(2, size, 1, batch)) for x in block.labels(labels)]
             self.layers.append((
-                _halve(biases[0]).reshape(-1, 1), label,
-                xp.stack([link.W.array[hidden.order, :, 0, 0] for link in to_h]),
-                (_halve(biases[1] + biases[2])[:, :, None, None] + label_h)[:, hidden.order]))
+                _halve(bias).reshape(-1, 1), label, W_to_h,
+                (_halve(bias_to_h + bias_h)[:, :, None, None] + label_h)[:, hidden.order]))
 
     def next_row(self, above):
         """Fills `to_h`. above: the values of the row above, of all pictures, (colours, W, B)"""
