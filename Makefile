@@ -7,7 +7,7 @@
 PYTHON ?= python3
 GPU ?= auto
 RUN := .venv/bin/python
-# On an idle machine a second thread makes the demo a quarter faster, on a busy one slower
+# One core is left for other work; with two the demo is a quarter faster
 export OPENBLAS_NUM_THREADS ?= 1
 READY := .venv/ready-$(subst /,-,$(PYTHON))-$(GPU)
 
