@@ -3,7 +3,6 @@ import sys
 
 import wavenet  # noqa: F401  before Chainer, which it makes importable
 import numpy as np
-import numpy as np
 import tqdm
 
 from wavenet import cli, datasets, files, pictures, sampling, serialization
