@@ -174,7 +174,8 @@ def main(parser):
             if args.resume != 'auto':
                 raise ValueError(already)
             cli.say(already)
-        files.make_folder(os.path.join(args.out, 'samples'))
+        for folder in (args.out, os.path.join(args.out, 'samples')):
+            files.make_folder(folder)
         lock = lock or files.lock(args.out)  # noqa: F841  held until the end
         for path in [os.path.join(args.out, 'log')] + [output.path(trainer) for output in outputs]:
             files.check_target(path)

@@ -115,3 +115,12 @@ def test_older(tmp_path):
     assert not files.is_older(old, new)
     os.utime(old, ns=(0, os.stat(new).st_mtime_ns - 1))
     assert files.is_older(old, new) and not files.is_older(new, old)
+
+
+def test_a_file_is_no_folder_to_write_to(tmp_path):
+    path = str(tmp_path / 'file')
+    open(path, 'w').close()
+    with pytest.raises(NotADirectoryError, match='this is no folder'):
+        files.make_folder(path)
+    with pytest.raises(NotADirectoryError, match='file/sub'):
+        files.make_folder(os.path.join(path, 'sub'))

@@ -116,14 +116,16 @@ def open_regular(path):
 
 def make_folder(path):
     """Makes a folder, if need be. Raises: OSError where that fails or it cannot be written."""
-    os.makedirs(path, exist_ok=True)
+    with contextlib.suppress(FileExistsError):  # check_writable says it better
+        os.makedirs(path, exist_ok=True)
     check_writable(path)
 
 
 def check_writable(folder):
     """Raises: OSError for a folder that is not there or cannot be written."""
     if not os.path.isdir(folder):
-        raise NotADirectoryError('{}: there is no such folder'.format(folder))
+        raise NotADirectoryError('{}: {}'.format(
+            folder, 'this is no folder' if os.path.exists(folder) else 'there is no such folder'))
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError('{}: this folder cannot be written'.format(folder))
 

@@ -1,8 +1,9 @@
-"""Tries all cases, or those of the kinds that are named: `python -m hostile model_files`.
+"""Tries all cases, or those of some kinds: `python -m hostile [model_files data_sets command_lines]`.
 
 Each case is tried in a forked process, so that Python and its modules are loaded once. An audit
 hook notes all that would write, remove, start a program, unpickle or use the network.
 """
+import argparse
 import collections
 import contextlib
 import ctypes
@@ -27,6 +28,7 @@ from PIL import Image  # noqa: E402
 from hostile import command_lines, data_sets, model_files  # noqa: E402
 from wavenet import cli, serialization  # noqa: E402
 
+KINDS = ['model_files', 'data_sets', 'command_lines']
 SECONDS = 10
 BYTES = 10 ** 9
 NET = 3 * 10 ** 9  # of address space, so that the machine survives what does not keep to BYTES
@@ -256,4 +258,11 @@ def _temporary(path):
 
 
 if __name__ == '__main__':
-    sys.exit(main(sys.argv[1:] or ['model_files', 'data_sets', 'command_lines']))
+    parser = argparse.ArgumentParser(prog='python -m hostile', description=__doc__)
+    parser.add_argument('kinds', nargs='*', metavar='KIND',
+                        help=', '.join(KINDS) + ' (default: all)')
+    kinds = parser.parse_args().kinds or KINDS
+    for kind in kinds:
+        if kind not in KINDS:
+            parser.error('{}: give some of {}'.format(kind, ', '.join(KINDS)))
+    sys.exit(main(kinds))
