@@ -245,10 +245,16 @@ def test_the_gated_model_agrees(compare, tmp_path):
     summary = json.loads((tmp_path / 'comparison' / 'comparison.json').read_text())
     assert summary['verdict'] == 'agrees' and summary['model'] == 'Gated PixelCNN'
     assert [row['name'] for row in summary['rows']] == COMPARED
-    assert [one['title'] for one in summary['known']][1:5] == [
+    known = {one['title']: one for one in summary['known']}
+    assert list(known)[1:6] == [
         'bits/dim is divided twice', 'Gated: mask A twice in the first block',
-        'Gated: a blind spot is left',
+        'Gated: a blind spot is left', 'Gated: in grayscale the row above is not seen',
         'Gated: one embedding of the class for both gates of both stacks']
+    # 1 + 3 columns of the first block, and one more by each of the others
+    assert 'reached 4 pixels' in known['Gated: a blind spot is left']['theirs']
+    assert 'reached 6 pixels' in known['Gated: a blind spot is left']['here']
+    gray = known['Gated: in grayscale the row above is not seen']
+    assert 'reached no pixels' in gray['theirs'] and 'reached 6 pixels' in gray['here']
 
 
 def test_a_fault_of_the_gated_model_is_found(compare, tmp_path):

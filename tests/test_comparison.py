@@ -133,7 +133,7 @@ def test_a_draw_at_a_boundary_can_fall_either_way(config, given, drawings, monke
 # What is known
 
 def titles(theirs, folder, config, error=''):
-    return [one.title for one in known.find(str(folder), {'cpu_error': error}, theirs, config)]
+    return [one.title for one in known.find(str(folder), {'cpu_error': error}, theirs, config, {})]
 
 
 def test_what_is_known_is_found_and_not_assumed(tmp_path, config):

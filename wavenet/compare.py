@@ -133,7 +133,7 @@ def compare(both, args, train, bar):
         'losses': {side: results['float32/losses'].tolist() for side, results in numbers.items()
                    if 'float32/losses' in results},
         'known': [one._asdict() for one in
-                  known.find(both.folder, about, numbers['author'], config)],
+                  known.find(both.folder, about, numbers['author'], config, arrays)],
     }
     return report.Result(summary, numbers, drawings)
 

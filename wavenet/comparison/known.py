@@ -4,6 +4,11 @@ import collections
 import math
 import os
 
+import numpy as np
+
+from wavenet import gated, models
+from wavenet.comparison import kinds, tasks
+
 Known = collections.namedtuple('Known', [
     'title',
     'theirs',  # what his code does, as it was found
@@ -11,7 +16,7 @@ Known = collections.namedtuple('Known', [
 ])
 
 
-def find(folder, about, theirs, config):
+def find(folder, about, theirs, config, arrays):
     """The differences that the checkout shows.
 
     Args:
@@ -19,6 +24,7 @@ def find(folder, about, theirs, config):
         about: what author.py's 'describe' found.
         theirs: results of the author's side for the task 'numbers'.
         config: of the comparison.
+        arrays: that both sides were given.
     """
     found = []
     if about['cpu_error']:
@@ -28,7 +34,7 @@ def find(folder, about, theirs, config):
                 about['cpu_error']),
             'It runs on any device. For this comparison his loop ran on the CPU: chainer.cuda and '
             'softmax had stand-ins in that module, in its process.'))
-    found += _bits_per_dimension(theirs, config) + _gated(theirs)
+    found += _bits_per_dimension(theirs, config) + _gated(theirs, config, arrays)
     for name in ('train.py', 'infer.py'):
         try:
             with open(os.path.join(folder, name), encoding='utf-8') as file:
@@ -55,9 +61,9 @@ def _bits_per_dimension(theirs, config):
             loss / math.log(2)))]
 
 
-def _gated(theirs):
+def _gated(theirs, config, arrays):
     """Where his Gated PixelCNN is not the paper's. Compared is our form `author`, which is as his;
-    ours to train is the form `paper`."""
+    ours to train is the form `paper`, which is run here."""
     if 'masks/conv1/horizontal_output' not in theirs or 'reached' not in theirs:
         return []
     found = []
@@ -68,19 +74,50 @@ def _gated(theirs):
             "nor G its own pixel's R, nor B its G.",
             'Mask B there in the form paper: that the value itself is not seen is what mask A of '
             'the convolution before it is for.'))
-    reached = theirs['reached'].any(axis=(0, 1))     # (H, W), by the last pixel of the first row
-    if len(reached) > 1 and not reached[1, :-4].any() and reached[1, -4:].all():
-        found.append(Known(
-            'Gated: a blind spot is left',
-            'Every vertical layer leaves out its own row, so the row above is seen no further than '
-            'the first block sees it: a changed pixel reached 3 columns to its left one row below.',
-            'In the form paper only the first vertical layer leaves out its own row, and the '
-            'horizontal stack reads the row above.'))
+    if config['height'] > 1:
+        his, papers = columns_below(theirs['reached']), columns_below(
+            _reached('paper', config, arrays))
+        if his < papers:
+            found.append(Known(
+                'Gated: a blind spot is left',
+                'Every vertical layer leaves out its own row, so the row above is seen no further '
+                'than the first block sees it: a changed pixel reached {} of the row below.'.format(
+                    _pixels(his)),
+                'In the form paper only the first vertical layer leaves out its own row, and the '
+                'horizontal stack reads the row above: the pixel reached {}.'.format(
+                    _pixels(papers))))
+        gray = dict(config, in_channels=1), dict(arrays, labels=arrays['labels'][:, :1])
+        his, papers = (columns_below(_reached(form, *gray)) for form in ('author', 'paper'))
+        if his < papers and found:
+            found.append(Known(
+                'Gated: in grayscale the row above is not seen',
+                'Nothing passes mask A twice there but the vertical stack: in our form author, with '
+                'masks for one colour, the pixel reached {} of the row below.'.format(_pixels(his)),
+                'In the form paper it reached {}.'.format(_pixels(papers))))
     if 'shapes/conv1/label/W' in theirs:
         found.append(Known(
             'Gated: one embedding of the class for both gates of both stacks', 'A block has one.',
             "One for each in the form paper, as in the paper's section 2.3."))
     return found
+
+
+def _reached(form, config, arrays):
+    """`tasks.reached` for one of our forms of the gated model, with weights as they start."""
+    sizes = [config[name] for name in kinds.PIXELCNN]
+    classifier = models.Classifier(gated.GatedPixelCNN(*sizes, form=form))
+    for param in classifier.params():
+        param.array = np.random.RandomState(0).normal(size=param.shape)  # float64
+    return tasks.reached(classifier, config, arrays)
+
+
+def columns_below(reached):
+    """How many pixels of the second row the last one of the first row reaches: those from some column
+    on to the last. `reached` is that of `tasks.reached`, (C, C, H, W)."""
+    return int(reached.any(axis=(0, 1))[1].sum())
+
+
+def _pixels(count):
+    return '{} pixel{}'.format(count or 'no', 's' * (count != 1))
 
 
 def _options(name, tree):
