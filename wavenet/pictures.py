@@ -100,6 +100,13 @@ def save_drawing(path, cells, scale=1, rows=None):
             file.write(drawing.read())
 
 
+def page(width, height):
+    """An empty white Matplotlib figure of so many inches, which needs no display."""
+    figure = matplotlib.figure.Figure((width, height), facecolor='white')
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def _side_by_side(cells, scale):
     """(rows, columns, C, H, W) in [0, 1] → uint8 (height, width, 3)"""
     if scale > 1:
