@@ -125,8 +125,9 @@ def test_assets_are_small():
 
 
 def test_the_same_bytes_whatever_the_users_style(draw, tmp_path):
-    (tmp_path / 'matplotlibrc').write_text('axes.facecolor: black\nfont.size: 20\nbackend: svg\n')
-    for folder, env in (('a', {}), ('b', {'MATPLOTLIBRC': str(tmp_path / 'matplotlibrc')})):
+    style = tmp_path / 'style'      # not matplotlibrc, which would be taken for both
+    style.write_text('font.family: serif\nfigure.facecolor: black\nbackend: svg\n')
+    for folder, env in (('a', {}), ('b', {'MATPLOTLIBRC': str(style)})):
         assert draw('two_layers', '-o', folder, **env).returncode == 0
         assert os.listdir(str(tmp_path / folder)) == ['two_layers.png']
     a, b = [(tmp_path / folder / 'two_layers.png').read_bytes() for folder in 'ab']
@@ -135,7 +136,7 @@ def test_the_same_bytes_whatever_the_users_style(draw, tmp_path):
 
 @pytest.mark.parametrize('args, named', [
     (['mask'], "'mask', but architecture, masks"), (['masks', '-o', 'file'], "'file'"),
-    (['masks', '-o', 'file/folder'], "'file/folder'"), (['masks', '-o', 'full'], 'full/masks.png')])
+    (['masks', '-o', 'file/folder'], "'file/folder'"), (['two_layers', 'masks', '-o', 'full'], 'full/masks.png')])
 def test_a_users_mistake(args, named, draw, tmp_path):
     (tmp_path / 'file').write_text('mine')
     (tmp_path / 'full' / 'masks.png').mkdir(parents=True)
@@ -144,3 +145,4 @@ def test_a_users_mistake(args, named, draw, tmp_path):
     assert named in result.stderr and 'error: ' in result.stderr
     assert (tmp_path / 'file').read_text() == 'mine'
     assert sorted(os.listdir(str(tmp_path))) == ['file', 'full']
+    assert os.listdir(str(tmp_path / 'full')) == ['masks.png']
