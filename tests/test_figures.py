@@ -136,7 +136,8 @@ def test_the_same_bytes_whatever_the_users_style(draw, tmp_path):
 
 @pytest.mark.parametrize('args, named', [
     (['mask'], "'mask', but architecture, masks"), (['masks', '-o', 'file'], "'file'"),
-    (['masks', '-o', 'file/folder'], "'file/folder'"), (['two_layers', 'masks', '-o', 'full'], 'full/masks.png')])
+    (['masks', '-o', 'file/folder'], "'file/folder'"),
+    (['two_layers', 'masks', '-o', 'full'], 'full/masks.png')])
 def test_a_users_mistake(args, named, draw, tmp_path):
     (tmp_path / 'file').write_text('mine')
     (tmp_path / 'full' / 'masks.png').mkdir(parents=True)

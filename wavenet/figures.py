@@ -253,11 +253,10 @@ def main(parser):
         files.make_folder(args.output)
         for path in targets.values():
             files.check_target(path)
-        with matplotlib.style.context('default'):  # whatever the user's own style is
-            for name, path in targets.items():
-                page = FIGURES[name]()
-                save(path, page)
-                print(path)
+    with matplotlib.style.context('default'):  # whatever the user's own style is
+        for name, path in targets.items():
+            save(path, FIGURES[name]())
+            print(path)
 
 
 if __name__ == '__main__':

@@ -1,9 +1,9 @@
 """What a pixel sees: pictures of receptive fields, as the post draws one.
 
-`python -m wavenet.figures` draws two of them: the field of two masked layers, and those of the post's
-PixelCNN and of both forms of the gated one, in grayscale and in colour. The more a value counts, the
-more opaque it is drawn. Hatched is the blind spot: what the order allows to be seen, as far up and as
-far to the sides as anything is, and what is not.
+`python -m wavenet.figures` draws two of them: the field of two masked layers, and those of the
+post's PixelCNN and of both forms of the gated one, in grayscale and in colour. The more a value
+counts, the more opaque it is drawn. Hatched is the blind spot: what the order allows to be seen, as
+far up and as far to the sides as anything is, and what is not.
 """
 import wavenet  # noqa: F401  before Chainer, which it makes importable
 import chainer
