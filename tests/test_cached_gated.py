@@ -5,7 +5,7 @@ from chainer.backends import cuda
 
 from test_sampling import cached_logits
 from wavenet import sampling
-from wavenet.cached_gated import GatedCache
+from wavenet.cached_gated import GatedCache, VerticalStack
 from wavenet.sampling import generate
 
 
@@ -102,3 +102,18 @@ def test_labels_that_do_not_fit_are_refused(random_gated_model, random_model):
             generate(random_gated_model(classes=3), (4, 3, 2, 2), labels=labels)
     with pytest.raises(ValueError, match='classes'):
         generate(random_model(), (4, 3, 2, 2), labels=[0, 0, 0, 0])
+
+
+def test_the_vertical_stack_once_a_row_the_horizontal_one_once_a_pixel_and_colour(
+        random_gated_model, monkeypatch):
+    monkeypatch.setattr(sampling.parallel, 'WORKERS', 1)     # each has a vertical stack
+    calls = []
+
+    def counted(kind, name):
+        method = getattr(kind, name)
+        monkeypatch.setattr(kind, name, lambda *args: calls.append(name) or method(*args))
+
+    counted(VerticalStack, 'next_row')
+    counted(GatedCache, 'logits')
+    generate(random_gated_model(), (3, 3, 5, 6), 0)
+    assert (calls.count('next_row'), calls.count('logits')) == (5, 5 * 6 * 3)

@@ -90,12 +90,13 @@ def test_eight_steps_of_adam_are_the_authors(reference, reference_model, device)
                                    rtol=0, atol=5e-4, err_msg=name)
 
 
-def test_samples_are_the_authors(reference, reference_model, device):
+@pytest.mark.parametrize('method', ['naive', 'cached'])
+def test_samples_are_the_authors(reference, reference_model, device, method):
     set_parameters(reference_model, reference, 'adam/params')
     reference_model.to_device(device)
     expected = reference['samples']
     samples = sampling.generate(reference_model, expected.shape, int(reference['samples/seed']),
-                                method='naive', labels=reference['classes'][:len(expected)])
+                                method=method, labels=reference['classes'][:len(expected)])
     assert (cuda.to_cpu(samples) == expected).all()
 
 

@@ -41,7 +41,8 @@ def test_size_count_and_format(command, model, tmp_path):
         assert (picture.format, picture.size) == ('JPEG', (21, 6))
 
 
-@pytest.mark.parametrize('name', ['author_pixelcnn_2', 'author_snapshot_iter_2', 'author_gated_2'])
+@pytest.mark.parametrize('name', ['author_pixelcnn_2', 'author_snapshot_iter_2', 'author_gated_2',
+                                  'author_gated_snapshot_iter_2'])
 def test_the_authors_files(command, tmp_path, name):
     result = command('generate.py', '-m', os.path.join(DATA, name), '-c', 1, '--seed', 0)
     assert result.returncode == 0, result.stderr

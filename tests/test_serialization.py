@@ -71,7 +71,7 @@ def test_a_gated_model_comes_back(tmp_path, random_gated_model, sizes, device):
     assert (loaded.classes, loaded.architecture) == (model.classes, model.architecture)
 
 
-def test_the_authors_gated_files_load(tmp_path):
+def test_the_authors_gated_files_load():
     sizes = dict(in_channels=3, hidden_dims=4, block_num=3, out_hidden_dims=5, out_dims=4, classes=10,
                  form='author')
     model = serialization.load_model(os.path.join(DATA, 'author_gated_2'))
@@ -79,11 +79,9 @@ def test_the_authors_gated_files_load(tmp_path):
     with np.load(os.path.join(DATA, 'author_gated_2')) as npz:
         arrays = {name: npz[name] for name in npz.files}
     assert all((parameters(model)['/' + name] == array).all() for name, array in arrays.items())
-    # His snapshots of a trainer hold the model under longer names
-    np.savez(str(tmp_path / 'snapshot.npz'), **{
-        'updater/model:main/predictor/' + name: array for name, array in arrays.items()},
-        **{'updater/iteration': 2})
-    check_equal(model, serialization.load_model(str(tmp_path / 'snapshot.npz')))
+    snapshot = serialization.load_model(os.path.join(DATA, 'author_gated_snapshot_iter_2'))
+    check_equal(model, snapshot)
+    assert snapshot.about == sizes
 
 
 class Evil:
@@ -234,15 +232,15 @@ def test_a_snapshot_of_other_settings_is_refused(tmp_path, random_model):
         serialization.load_trainer(path, make_trainer(random_model(), levels=2))
 
 
-def test_the_authors_snapshot_can_draw_and_not_train(random_model):
-    sizes = dict(in_channels=3, hidden_dims=6, block_num=3, out_hidden_dims=4, out_dims=4)
+@pytest.mark.parametrize('name', ['author_snapshot_iter_2', 'author_gated_snapshot_iter_2'])
+def test_the_authors_snapshot_can_draw_and_not_train(name):
+    model = serialization.load_model(os.path.join(DATA, name))
     with pytest.raises(ValueError, match='no snapshot of this train.py'):
-        serialization.load_trainer(os.path.join(DATA, 'author_snapshot_iter_2'),
-                                   make_trainer(random_model(**sizes)))
+        serialization.load_trainer(os.path.join(DATA, name), make_trainer(model))
 
 
 def test_a_model_is_no_snapshot(tmp_path, random_model):
     path = str(tmp_path / 'model.npz')
     serialization.save_model(path, random_model())
-    with pytest.raises(ValueError, match='model.npz'):
+    with pytest.raises(ValueError, match='model.npz.* is a model.* from a snapshot_iter_N'):
         serialization.load_trainer(path, make_trainer(random_model()))

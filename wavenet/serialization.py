@@ -91,6 +91,8 @@ def load_trainer(path, trainer):
     with open_npz(path) as npz:
         optimizer = trainer.updater.get_optimizer('main')
         model = optimizer.target.predictor
+        if 'conv4/W' in npz.files:
+            raise ValueError('it is a model, and training goes on from a snapshot_iter_N')
         kind, sizes = _architecture(npz, TRAINER_PREFIX)
         if kind is not type(model):
             raise ValueError('it is of another architecture: {} (here {})'.format(
