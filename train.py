@@ -8,7 +8,7 @@ import chainer
 import numpy as np
 from chainer.training.extensions import ParameterStatistics
 
-from wavenet import cli, datasets, extensions, files, finite, gated, models
+from wavenet import averaging, cli, datasets, extensions, files, finite, gated, models
 from wavenet.snapshots import Snapshots
 
 
@@ -48,6 +48,12 @@ def make_parser():
         help='add X times the weights to the gradient (default: 0 for off; gated, 0.0001)')
     add('--learning_rate', type=cli.positive_number, default=0.001, metavar='X',
         help="Adam's learning rate (default: %(default)s)")
+    add('--lr_decay', type=cli.decay_factor, default=1.0, metavar='X',
+        help='multiply the learning rate by X after each batch, such as 0.999977 '
+             '(default: 1 for off)')
+    add('--average', type=cli.average_factor, default=0.0, metavar='X',
+        help='test, draw and save a moving average of the weights, which keeps X of itself in each '
+             'batch, such as 0.999 (default: 0 for off)')
     add('--levels', type=cli.whole_number(2, 256), default=2, metavar='N',
         help='values a pixel can take, 2 to 256 (default: %(default)s)')
     add('--dataset', default='mnist', metavar='NAME',
@@ -80,8 +86,8 @@ def make_model(args, class_count):
     else:
         kind, count = gated.GatedPixelCNN, gated.count_parameters
         sizes.update(hidden_dims=args.hidden_dim, classes=class_count)
-    # Weights, masks, gradients, and two moments of these
-    cli.check_memory(5 * 4 * count(**sizes), 'a model of these sizes')
+    # Weights, masks, gradients, two moments of these, and averages
+    cli.check_memory((6 if args.average else 5) * 4 * count(**sizes), 'a model of these sizes')
     if args.model == 'gated':
         sizes.update(form=args.form or 'paper')
     return models.Classifier(kind(**sizes), normalize=args.model == 'gated')
@@ -113,6 +119,8 @@ def main(parser):
         model = make_model(args, train.class_count)
         for part in (model, train, test):
             part.to_device(device)
+    average = averaging.WeightAverage(model, args.average) if args.average else None
+    tested = average.model if average else model
     optimizer = chainer.optimizers.Adam(args.learning_rate).setup(model)
     if args.gradclip:
         optimizer.add_hook(chainer.optimizer_hooks.GradientHardClipping(
@@ -134,19 +142,22 @@ def main(parser):
     settings = dict(
         channels=args.channels, height=train.shape[1], width=train.shape[2],
         images=len(train), levels=args.levels, loss=args.loss, binarize=args.binarize,
-        seed=args.seed)
+        seed=args.seed, average=args.average)
     columns = ['epoch', 'main/nll', 'validation/main/nll', 'validation/main/bits/dim']
     terminal = sys.stdout.isatty()
     snapshots = Snapshots(epoch_ends)
-    outputs = [extensions.ModelFile(model.predictor, dataset=args.dataset, **settings),
+    outputs = [extensions.ModelFile(tested.predictor, dataset=args.dataset, **settings),
                extensions.LossPlot(columns[1:3]),
-               extensions.SampleGrid(model.predictor, train.shape, args.seed)]
+               extensions.SampleGrid(tested.predictor, train.shape, args.seed)]
 
     # In the order of an iteration
     trainer.extend(extensions.Settings(**settings))
     trainer.extend(extensions.RandomState())
+    trainer.extend(extensions.LearningRateDecay(optimizer, args.lr_decay))
+    if average:
+        trainer.extend(average)
     trainer.extend(extensions.Evaluator(
-        datasets.batches(test, args.batchsize), model, converter=test.converter, device=device),
+        datasets.batches(test, args.batchsize), tested, converter=test.converter, device=device),
         trigger=epoch_ends)
     if args.stats:
         trainer.extend(ParameterStatistics(

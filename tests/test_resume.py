@@ -87,7 +87,8 @@ def one_line(run, status, *words):
 # To the bit. Epochs end within iterations 3, 5 and 8.
 
 @pytest.mark.parametrize('options', [
-    [], ['--binarize', '--loss', 'sigmoid'], ['--stats', '--clip', 1, '--levels', 8]])
+    [], ['--binarize', '--loss', 'sigmoid'], ['--stats', '--clip', 1, '--levels', 8],
+    ['--average', 0.9, '--lr_decay', 0.7]])
 def test_a_run_that_was_interrupted_twice_is_the_run(train_here, tmp_path, options):
     assert train_here('--epoch', 3, '--out', 'whole', *options).returncode == 0
     options = options + ['--epoch', 3, '--resume', 'auto']

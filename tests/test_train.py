@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from conftest import ROOT
-from wavenet import serialization
+from wavenet import datasets, models, serialization
 
 sys.path.insert(0, ROOT)
 import generate as generate_script  # noqa: E402
@@ -137,6 +137,49 @@ def test_clipping_and_weight_decay(train, tmp_path, model, defaults, others):
     assert not equal(tmp_path / 'a/model.npz', tmp_path / 'c/model.npz')
 
 
+def test_the_average_of_the_weights_is_tested_and_saved(train, images, tmp_path):
+    for out, options in (('plain', []), ('out', ['--average', 0.9])):
+        result = train('--iteration', 4, '--out', out, *options)
+        assert result.returncode == 0, result.stderr
+    # The same training, another model in the end
+    weights = 'updater/model:main/predictor/conv4/W'
+    with np.load(str(tmp_path / 'plain/snapshot_iter_4')) as plain, \
+            np.load(str(tmp_path / 'out/snapshot_iter_4')) as averaged:
+        assert (plain[weights] == averaged[weights]).all()
+        assert (averaged['extensions/WeightAverage/predictor/conv4/W'] != plain[weights]).any()
+    assert not equal(tmp_path / 'plain/model.npz', tmp_path / 'out/model.npz')
+    assert log(tmp_path)[-1]['main/nll'] == log(tmp_path, 'plain')[-1]['main/nll']
+    model = serialization.load_model(str(tmp_path / 'out/model.npz'))
+    assert model.about['average'] == 0.9
+    snapshot = serialization.load_model(str(tmp_path / 'out/snapshot_iter_4'))
+    assert all((param.array == other.array).all()
+               for param, other in zip(model.params(), snapshot.params()))
+
+    _, test = datasets.load(images, channels=1)
+    x, t, _ = test.batch(range(10))
+    nll = float(models.Classifier(model)(x, t).array)
+    assert log(tmp_path)[-1]['validation/main/nll'] == pytest.approx(nll, rel=1e-5)
+    assert log(tmp_path, 'plain')[-1]['validation/main/nll'] != pytest.approx(nll, rel=1e-5)
+    check_error(train('--iteration', 5, '--resume', 'out/snapshot_iter_4'),
+                'average 0.9 (here 0.0)')
+
+
+def test_the_learning_rate_decays(train, tmp_path):
+    options = {'plain': [], 'one': ['--lr_decay', 1], 'half': ['--lr_decay', 0.5]}
+    for out, args in options.items():
+        for n in (1, 2):
+            result = train('--iteration', n, '--out', '{}{}'.format(out, n), *args)
+            assert result.returncode == 0, result.stderr
+    model = {name: parameters(tmp_path / name / 'model.npz')
+             for name in ('plain1', 'plain2', 'half1', 'half2')}
+    assert equal(tmp_path / 'plain2/model.npz', tmp_path / 'one2/model.npz')
+    for name in model['plain1']:    # the first step is the same, the second half as long
+        assert (model['plain1'][name] == model['half1'][name]).all()
+        np.testing.assert_allclose(
+            model['half2'][name] - model['half1'][name],
+            (model['plain2'][name] - model['plain1'][name]) / 2, atol=1e-7)
+
+
 def test_training_learns(command, tmp_path):
     result = command('train.py', '--dataset', 'digits', '--levels', 4, '-d', 8, '-n', 2, '-e', 2,
                      '--learning-rate', 0.01)
@@ -182,7 +225,7 @@ def test_the_authors_defaults():
                     out_hidden_dim=16, blocks_num=15, gradclip=None, clip=None,
                     weight_decay=None, model='pixelcnn', form=None,
                     learning_rate=0.001, levels=2, dataset='mnist', channels=3, loss='softmax',
-                    binarize=False, stats=False)
+                    binarize=False, stats=False, lr_decay=1, average=0)
     assert expected.items() <= vars(train_script.make_parser().parse_args([])).items()
 
 
@@ -227,6 +270,8 @@ def test_ctrl_c_ends_quietly(images, tmp_path):
     (['--model', 'other'], ['--model', 'gated']),
     (['--form', 'paper'], ['--form', '--model gated']),
     (['--model', 'gated', '--form', 'other'], ['--form']), (['--clip', -1], ['--clip', '0 or above']),
+    (['--lr_decay', 1.5], ['--lr_decay', 'at most 1']), (['--lr_decay', 0], ['--lr_decay']),
+    (['--average', 1], ['--average', 'below 1']), (['--average', 'x'], ['--average', 'number']),
     (['--weight_decay', 'nan'], ['--weight_decay']), (['--nonsense'], ['--nonsense'])])
 def test_a_users_mistake(train, tmp_path, args, words):
     check_error(train(*args), *words)
@@ -255,9 +300,9 @@ def test_resuming_what_is_done(train, tmp_path, args):
     assert (tmp_path / 'out/model.npz').read_bytes() == before
 
 
-@pytest.mark.parametrize('threads', ['1', '2'])
-def test_a_loss_that_is_no_number_ends_the_run(train, tmp_path, threads):
-    result = train('--learning_rate', 1e30, OPENBLAS_NUM_THREADS=threads)
+@pytest.mark.parametrize('threads, options', [('1', []), ('2', []), ('1', ['--average', 0.9])])
+def test_a_loss_that_is_no_number_ends_the_run(train, tmp_path, threads, options):
+    result = train('--learning_rate', 1e30, *options, OPENBLAS_NUM_THREADS=threads)
     assert result.returncode == 1 and result.stderr.count('\n') == 1
     assert 'the loss is nan' in result.stderr and '--learning_rate' in result.stderr
     assert not (tmp_path / 'out/model.npz').exists()

@@ -107,26 +107,21 @@ def whole_number(least, most=None):
     return parse
 
 
-def positive_number(text):
-    """An argparse type: a finite float above 0."""
-    value = float(text)
-    if not 0 < value < float('inf'):
-        raise argparse.ArgumentTypeError('must be above 0 and finite, got {}'.format(text))
-    return value
+def _number(is_right, words):
+    def parse(text):
+        value = float(text)
+        if not is_right(value):
+            raise argparse.ArgumentTypeError('must be {}, got {}'.format(words, text))
+        return value
+    parse.__name__ = 'number'  # argparse names it where float() fails
+    return parse
 
 
-positive_number.__name__ = 'number'  # argparse names it where float() fails
-
-
-def nonnegative_number(text):
-    """An argparse type: a finite float, 0 or above."""
-    value = float(text)
-    if not 0 <= value < float('inf'):
-        raise argparse.ArgumentTypeError('must be 0 or above and finite, got {}'.format(text))
-    return value
-
-
-nonnegative_number.__name__ = 'number'
+# argparse types
+positive_number = _number(lambda x: 0 < x < float('inf'), 'above 0 and finite')
+nonnegative_number = _number(lambda x: 0 <= x < float('inf'), '0 or above and finite')
+decay_factor = _number(lambda x: 0 < x <= 1, 'above 0, at most 1')
+average_factor = _number(lambda x: 0 <= x < 1, '0 or above, below 1')
 
 
 def add_device_options(parser):

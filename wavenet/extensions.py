@@ -82,6 +82,21 @@ class ProgressBar(extensions.ProgressBar):
     __call__ = tolerant(extensions.ProgressBar.__call__)
 
 
+class LearningRateDecay(extension.Extension):
+    """Makes the learning rate of iteration t, from 1 on, `optimizer.alpha * factor ** (t - 1)`, where
+    alpha is that of the beginning. It follows from t alone, so that a snapshot needs no more."""
+
+    def __init__(self, optimizer, factor):
+        self.optimizer = optimizer
+        self.start = optimizer.alpha
+        self.factor = factor
+
+    def __call__(self, trainer):
+        self.optimizer.alpha = self.start * self.factor ** trainer.updater.iteration
+
+    initialize = __call__  # also when a run goes on
+
+
 class ModelFile(extension.Extension):
     """Writes the model, and what else is known of it, into `model.npz`."""
 

@@ -23,6 +23,7 @@ CONFIG_SIZE = 1 << 20  # bytes, at most
 SETTINGS = 'settings'
 NO_MODEL = "it holds no PixelCNN, neither the post's nor a gated one"
 TRAINER_PREFIX = 'updater/model:main/predictor/'  # where a trainer's snapshot keeps the model
+AVERAGE_PREFIX = 'extensions/WeightAverage/predictor/'  # and its average, if there is one
 
 
 def save_model(path, model, **about):
@@ -59,7 +60,7 @@ def load_model(path):
     """Reads a model from a file of `save_model`, or of the author's.
 
     Of the author's there are two kinds: `pixelcnn_N`, the model, and `snapshot_iter_N`, the trainer
-    with the model in it.
+    with the model in it; of ours with an average of the weights, the average is taken.
 
     Returns: a `PixelCNN` or a `GatedPixelCNN` on the CPU; its attribute `about` holds the file's
         configuration, a dict, with the model's sizes always in it.
@@ -67,7 +68,8 @@ def load_model(path):
     Raises: ValueError for a file that holds no such model; OSError for one that cannot be read.
     """
     with open_npz(path) as npz:
-        prefix = TRAINER_PREFIX if TRAINER_PREFIX + 'conv4/W' in npz.files else ''
+        prefix = next((prefix for prefix in (AVERAGE_PREFIX, TRAINER_PREFIX)
+                       if prefix + 'conv4/W' in npz.files), '')
         kind, sizes = _architecture(npz, prefix)
         about = json.loads(_config(npz)) if CONFIG in npz.files else {}
         model = kind(**sizes)
