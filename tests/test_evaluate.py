@@ -1,0 +1,293 @@
+import itertools
+import json
+import math
+import os
+import sys
+
+import numpy as np
+import pytest
+from chainer.backends import cuda
+
+from conftest import DATA
+from test_train import images, train  # noqa: F401  fixtures
+from wavenet import cli, datasets, evaluate, models, sampling, serialization, utils
+
+NAME = 'python -m wavenet.evaluate'
+
+
+def dataset_of(labels, levels, classes=None):
+    """An ImageDataset of labels, (N, C, H, W) from 0 to levels - 1"""
+    bins = utils.quantize(datasets.INTENSITY, levels)
+    bytes_of_labels = np.searchsorted(bins, np.arange(levels)).astype('u1')
+    classes = np.zeros(len(labels), 'i') if classes is None else classes
+    dataset = datasets.ImageDataset(bytes_of_labels[labels], classes, labels.shape[1], levels)
+    assert (dataset.batch(range(len(labels)))[1] == labels).all()
+    return dataset
+
+
+def all_images(levels, shape):
+    """(levels ** (C · H · W), C, H, W)"""
+    return np.array(list(itertools.product(range(levels), repeat=math.prod(shape)))).reshape(
+        (-1,) + shape)
+
+
+# A model, the size of its pictures, and their class
+TINY = {
+    'post, grayscale, softmax': ('post', dict(in_channels=1, out_dims=3), (1, 3, 2), 0),
+    'post, grayscale, sigmoid': ('post', dict(in_channels=1, out_dims=1), (1, 3, 3), 0),
+    'post, colour, softmax': ('post', dict(in_channels=3, out_dims=2), (3, 2, 2), 0),
+    'post, colour, 3 levels': ('post', dict(in_channels=3, out_dims=3), (3, 1, 2), 0),
+    'post, colour, sigmoid': ('post', dict(in_channels=3, out_dims=1), (3, 2, 2), 0)}
+TINY.update({
+    'gated, {}, {} channels, {} logits'.format(form, channels, out_dims): (
+        'gated', dict(in_channels=channels, out_dims=out_dims, form=form, classes=3), shape, 2)
+    for form in ('author', 'paper')
+    for channels, out_dims, shape in ((1, 3, (1, 3, 2)), (1, 1, (1, 3, 3)), (3, 2, (3, 2, 2)),
+                                      (3, 1, (3, 2, 2)))})
+
+
+@pytest.fixture(params=sorted(TINY))
+def tiny(request, random_model, random_gated_model):
+    """(model, all images as a data set, shape, class)"""
+    kind, sizes, shape, label = TINY[request.param]
+    model = (random_model if kind == 'post' else random_gated_model)(**sizes)
+    levels = max(model.out_dims, 2)
+    labels = all_images(levels, shape)
+    everything = dataset_of(labels, levels, np.full(len(labels), label))
+    x, _, classes = everything.batch(range(len(labels)))
+    spread = model(x, classes).array.std()
+    for param in model.conv4.params():
+        param.array *= 1.5 / spread  # far from uniform, and from certain
+    return model, everything, shape, label
+
+
+# The likelihood is right
+
+def test_the_probabilities_of_all_images_sum_to_1(tiny, device):
+    model, everything, _, _ = tiny
+    model.to_device(device)
+    everything.to_device(device)
+    p = np.exp(-evaluate.image_nats(model, everything))
+    assert p.sum() == pytest.approx(1, abs=1e-5)
+    assert p.max() > 10 * p.mean()  # and are not all the same
+
+
+def test_samples_have_the_models_entropy(tiny, device):
+    model, everything, shape, label = tiny
+    model.to_device(device)
+    everything.to_device(device)
+    nats = evaluate.image_nats(model, everything)
+    entropy = (np.exp(-nats) * nats).sum()
+    deviation = ((np.exp(-nats) * nats ** 2).sum() - entropy ** 2) ** 0.5
+    count = 4000
+    labels = None if model.classes is None else np.full(count, label)
+    samples = sampling.generate(model, (count,) + shape, seed=0, labels=labels)
+    levels = max(model.out_dims, 2)
+    drawn = dataset_of(np.rint(cuda.to_cpu(samples) * (levels - 1)).astype('i'), levels,
+                       np.full(count, label))
+    drawn.to_device(device)
+    result = evaluate.likelihood(model, drawn)
+    assert abs(result.nats - entropy) < 4 * result.nats_error
+    assert result.nats_error == pytest.approx(deviation / count ** 0.5, rel=0.1)
+
+
+@pytest.mark.parametrize('levels', [2, 3, 4, 8, 100, 256])
+@pytest.mark.parametrize('channels', [1, 3])
+@pytest.mark.parametrize('kind', ['post', 'gated'])
+def test_a_uniform_model_has_log2_levels_bits(random_model, random_gated_model, levels, channels, kind):
+    make = random_model if kind == 'post' else random_gated_model
+    images = np.random.RandomState(0).randint(0, levels, (10, channels, 7, 5))
+    for out_dims in [1, 2] if levels == 2 else [levels]:
+        model = make(channels, out_dims=out_dims)
+        model.conv4.W.array[...] = 0
+        model.conv4.b.array[...] = 0 if out_dims == 1 else 0.1
+        result = evaluate.likelihood(model, dataset_of(images, levels))
+        assert result.bits_per_dim == pytest.approx(math.log2(levels), abs=1e-6)
+        assert result.nats == pytest.approx(channels * 35 * math.log(levels), rel=1e-6)
+        assert result.nats_error < 1e-9 and result.bits_per_dim_error < 1e-9
+
+
+@pytest.mark.parametrize('out_dims', [1, 2, 4])
+def test_it_is_the_loss_of_training(random_model, random_gated_model, out_dims):
+    random = np.random.RandomState(0)
+    levels = max(out_dims, 2)
+    dataset = dataset_of(random.randint(0, levels, (23, 3, 4, 5)), levels, np.arange(23) % 10)
+    for make in (random_model, random_gated_model):
+        model = make(out_dims=out_dims)
+        expected = float(models.Classifier(model)(*dataset.batch(range(23))).array)
+        for batchsize in (1, 10, 23, 100):
+            result = evaluate.likelihood(model, dataset, batchsize)
+            assert result.images == 23
+            assert result.nats == pytest.approx(expected, rel=1e-5)
+            assert result.bits_per_dim == pytest.approx(expected / (60 * math.log(2)), rel=1e-5)
+
+
+def test_large_logits_are_no_trouble(random_model):
+    model = random_model(1, out_dims=1)
+    dataset = dataset_of(np.ones((2, 1, 2, 2), 'i'), 2)
+    model.conv4.W.array[...] = 0
+    for bias, nats in ((1000, 0), (-1000, 4000)):
+        model.conv4.b.array[...] = bias
+        assert evaluate.likelihood(model, dataset).nats == pytest.approx(nats)
+    model.conv4.b.array[...] = np.inf
+    with np.errstate(invalid='ignore'), pytest.raises(ValueError, match='not finite'):
+        evaluate.likelihood(model, dataset)
+
+
+# Draws and errors
+
+def binarized(count=6, size=4):
+    intensities = np.random.RandomState(0).randint(0, 256, (count, 1, size, size)).astype('u1')
+    return datasets.ImageDataset(intensities, np.zeros(count), 1, 2, binarize=True)
+
+
+def test_each_draw_is_another_and_an_image_counts_once(random_model):
+    model = random_model(1, out_dims=2)
+    dataset = binarized()
+    nats = np.array([evaluate.image_nats(model, dataset, number=n) for n in range(4)])  # (4, 6)
+    assert len(np.unique(nats)) == nats.size
+    static = evaluate.likelihood(model, dataset)
+    assert static.nats == pytest.approx(nats[0].mean())
+    assert static.nats_error == pytest.approx(nats[0].std(ddof=1) / 6 ** 0.5)
+    dynamic = evaluate.likelihood(model, dataset, draws=3)
+    means = nats[1:].mean(axis=0)
+    assert dynamic.images == 6
+    assert dynamic.nats == pytest.approx(means.mean())
+    assert dynamic.nats_error == pytest.approx(means.std(ddof=1) / 6 ** 0.5)
+    for result in (static, dynamic):
+        assert result.bits_per_dim_error / result.bits_per_dim == pytest.approx(
+            result.nats_error / result.nats)
+
+
+def test_the_error_is_what_the_means_of_test_sets_scatter(random_model):
+    model = random_model(1, hidden_dims=4, block_num=1, out_dims=2)
+    random = np.random.RandomState(0)
+    results = []
+    for _ in range(100):
+        images = random.randint(0, 256, (50, 1, 3, 3)).astype('u1')
+        dataset = datasets.ImageDataset(images, np.zeros(50, 'i'), 1, 2, binarize=True,
+                                        seed=(random.randint(2 ** 31),))
+        results.append(evaluate.likelihood(model, dataset, draws=2))
+    scatter = np.std([result.nats for result in results])
+    assert np.mean([result.nats_error for result in results]) == pytest.approx(scatter, rel=0.2)
+
+
+def test_one_image_has_no_error(random_model):
+    result = evaluate.likelihood(random_model(1, out_dims=2), binarized(1), draws=3)
+    assert result.images == 1 and result.nats > 0
+    assert math.isnan(result.nats_error) and math.isnan(result.bits_per_dim_error)
+
+
+@pytest.mark.parametrize('sizes', [dict(in_channels=3), dict(out_dims=3), dict(out_dims=1)])
+def test_a_data_set_that_does_not_fit(random_model, sizes):
+    dataset = dataset_of(np.zeros((2, 1, 3, 3), 'i'), 4)
+    with pytest.raises(ValueError, match='4 and 1'):
+        evaluate.likelihood(random_model(**dict(dict(in_channels=1, out_dims=4), **sizes)), dataset)
+
+
+def test_classes_that_the_model_does_not_have(random_gated_model):
+    dataset = dataset_of(np.zeros((2, 1, 3, 3), 'i'), 4, np.array([0, 5]))
+    with pytest.raises(ValueError, match='classes 0 to 4, the images 0 to 5'):
+        evaluate.likelihood(random_gated_model(1, classes=5), dataset)
+
+
+# The command
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Runs the command in this process, in an empty folder: (status, stdout, stderr)"""
+    monkeypatch.chdir(tmp_path)
+    numpy_errors = np.geterr()
+
+    def run(*args):
+        monkeypatch.setattr(sys, 'argv', ['evaluate.py'] + [str(arg) for arg in args])
+        try:
+            status = cli.run(evaluate.main, evaluate.make_parser())
+        except SystemExit as exit:
+            status = exit.code
+        return (status or 0,) + tuple(capsys.readouterr())
+
+    yield run
+    np.seterr(**numpy_errors)
+
+
+def rows(stdout):
+    """{first word of a line: its last four, numbers}"""
+    lines = [line.split() for line in stdout.splitlines()[2:]]
+    return {words[0]: [float(word) if word != '-' else None for word in words[-4:]]
+            for words in lines}
+
+
+def test_the_three_binarizations(run, train, images, tmp_path):  # noqa: F811
+    assert train('--binarize', '--epoch', 1).returncode == 0
+    status, stdout, stderr = run('--model', 'out/model.npz', '--dataset', images, '--draws', 3)
+    assert (status, stderr) == (0, '')
+    first = stdout.splitlines()[0]
+    assert first.startswith('PixelCNN, trained for 3 iterations with --binarize: 10 test images of ')
+    assert first.endswith(', 5×4, grayscale, 2 levels')
+    assert 'dynamic: 3 draws of each image' in stdout and 'static: one draw, of seed 0' in stdout
+    measured = rows(stdout)
+    assert list(measured) == ['threshold:', 'static:', 'dynamic:']
+    # The static draw is that of training's tests
+    entry = json.loads((tmp_path / 'out/log').read_text())[-1]
+    assert measured['static:'][0] == pytest.approx(entry['validation/main/nll'], abs=0.006)
+    assert measured['static:'][2] == pytest.approx(entry['validation/main/bits/dim'], abs=6e-5)
+    model = serialization.load_model('out/model.npz')
+    for way, drawn, draws in (('threshold:', False, None), ('static:', True, None),
+                              ('dynamic:', True, 3)):
+        _, test = datasets.load(images, 1, binarize=drawn)
+        expected = evaluate.likelihood(model, test, draws=draws)
+        assert measured[way] == [round(expected.nats, 2), round(expected.nats_error, 2),
+                                 round(expected.bits_per_dim, 4),
+                                 round(expected.bits_per_dim_error, 4)]
+    status, stdout, _ = run('--model', 'out/model.npz', '--dataset', images, '--test_limit', 1,
+                            '--binarization', 'threshold')
+    assert status == 0 and list(rows(stdout)) == ['threshold:']
+    assert rows(stdout)['threshold:'][1::2] == [None, None]
+
+
+def test_more_levels_are_quantized(run, train, images, tmp_path):  # noqa: F811
+    assert train('--levels', 4, '--model', 'gated', '--epoch', 1).returncode == 0
+    status, stdout, stderr = run('--model', 'out/model.npz', '--dataset', images)
+    assert (status, stderr) == (0, '')
+    assert stdout.startswith('GatedPixelCNN, told the classes, trained for 3 iterations: 10 test')
+    assert list(rows(stdout)) == ['quantized'] and 'quantized to 4 levels' in stdout
+    entry = json.loads((tmp_path / 'out/log').read_text())[-1]
+    assert rows(stdout)['quantized'][0] == pytest.approx(entry['validation/main/nll'], abs=0.006)
+
+
+@pytest.mark.parametrize('name', ['author_pixelcnn_2', 'author_snapshot_iter_2', 'author_gated_2'])
+def test_the_authors_files_can_be_measured(run, name):
+    status, stdout, stderr = run('--model', os.path.join(DATA, name), '--dataset', 'digits',
+                                 '--test_limit', 20)
+    assert (status, stderr) == (0, '')
+    assert '20 test images of digits, 8×8, RGB, 4 levels' in stdout
+    assert 1 < rows(stdout)['quantized'][2] < 3
+
+
+@pytest.mark.parametrize('args, words', [
+    ([], ['--dataset']), (['--dataset', 'nothing'], ['unknown dataset']),
+    (['--dataset', 'digits'], ['model.npz: its pictures are 5×4, the images of digits 8×8']),
+    (['--dataset', 'images.npz', '--model', 'nowhere'], ['nowhere']),
+    (['--dataset', 'images.npz', '--model', 'images.npz'], ['images.npz', 'no PixelCNN']),
+    (['--dataset', 'images.npz', '--binarization', 'static'], ['--binarization', '2 levels', '4']),
+    (['--dataset', 'images.npz', '--binarization', 'other'], ['--binarization', 'other']),
+    (['--dataset', 'images.npz', '--draws', 0], ['--draws']),
+    (['--dataset', 'images.npz', '--data', '.'], ['--data']),
+    (['--dataset', 'images.npz', '--gpu', 99], ['--gpu -1']),
+    (['--dataset', 'classes.npz'], ['the model has classes 0 to 0, the images 0 to 3'])])
+def test_a_users_mistake(run, images, tmp_path, random_gated_model, args, words):  # noqa: F811
+    np.savez('classes.npz', test_y=np.full(10, 3), **np.load('images.npz'))
+    serialization.save_model('model.npz', random_gated_model(1, classes=1), height=4, width=5)
+    status, stdout, stderr = run('--model', 'model.npz', *args)
+    assert status == 2 and stderr.count('\n') == 1
+    assert stderr.startswith(NAME + ': error: ')
+    for word in words:
+        assert word in stderr
+    assert stdout == ''
+
+
+def test_a_batch_of_all_images_is_none_too_large(run, images, random_model):  # noqa: F811
+    serialization.save_model('model.npz', random_model(1))
+    status, stdout, stderr = run('--model', 'model.npz', '--dataset', images, '--batchsize', 10 ** 30)
+    assert (status, stderr) == (0, '')
