@@ -1,0 +1,78 @@
+"""The losses of trainings, from the logs that train.py writes, in one picture.
+
+    python -m wavenet.curve out/log [LOG...] [--output curve.png]
+
+For each log: dashed, the mean of the training images since the line before; with dots, the test
+images. Batches are on a scale of powers, on which a loss is nearly straight, so that one sees where
+it is going.
+"""
+import json
+import math
+import sys
+
+import wavenet  # noqa: F401  before Matplotlib, for what Chainer needs
+import matplotlib.figure
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.ticker import ScalarFormatter
+
+from wavenet import cli, files, pictures
+
+TEST, TRAINING = 'validation/main/nll', 'main/nll'
+
+
+def read_log(path):
+    """The lines of a log of train.py, dicts. Raises: ValueError for another file, OSError."""
+    with files.open_regular(path) as file:
+        try:
+            log = json.load(file)
+            good = isinstance(log, list) and log and all(
+                math.isfinite(entry[name]) and entry['iteration'] >= 1
+                for entry in log for name in (TEST, TRAINING))
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            good = False
+    if not good:
+        raise ValueError('{}: this is no log of train.py'.format(path))
+    return log
+
+
+def figure(logs):
+    """Curves of {label: log} as a Matplotlib figure."""
+    page = matplotlib.figure.Figure((7, 4), facecolor='white')
+    FigureCanvasAgg(page)
+    axes = page.add_subplot(xlabel='batches', ylabel='nats per image', xscale='log')
+    for label, log in logs.items():
+        batches = [entry['iteration'] for entry in log]
+        line, = axes.plot(batches, [entry[TEST] for entry in log], 'o-', markersize=3,
+                          label='{}, test'.format(label))
+        axes.plot(batches, [entry[TRAINING] for entry in log], '--', color=line.get_color(),
+                  label='{}, training'.format(label))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(ScalarFormatter())
+    axes.grid(which='both', color='0.9')
+    axes.legend()
+    page.tight_layout()
+    return page
+
+
+def make_parser():
+    parser = cli.ArgumentParser(prog='python -m wavenet.curve',
+                                description='Draws the losses of trainings from their logs.')
+    parser.add_argument('logs', nargs='+', metavar='LOG', help='a file that train.py wrote, out/log')
+    parser.add_argument('--output', '-o', default='curve.png', metavar='FILE',
+                        help='the picture, .png or .jpg (default: %(default)s)')
+    return parser
+
+
+def main(parser):
+    args = parser.parse_args()
+    with parser.reporting():
+        kind = pictures.file_format(args.output, pictures.PICTURES)
+        files.check_target(args.output)
+        page = figure({path: read_log(path) for path in args.logs})
+        with files.atomic_write(args.output) as file:
+            page.savefig(file, format=kind, dpi=100)
+    print(args.output)
+
+
+if __name__ == '__main__':
+    sys.exit(cli.run(main, make_parser()))
