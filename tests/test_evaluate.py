@@ -94,7 +94,8 @@ def test_samples_have_the_models_entropy(tiny, device):
 @pytest.mark.parametrize('levels', [2, 3, 4, 8, 100, 256])
 @pytest.mark.parametrize('channels', [1, 3])
 @pytest.mark.parametrize('kind', ['post', 'gated'])
-def test_a_uniform_model_has_log2_levels_bits(random_model, random_gated_model, levels, channels, kind):
+def test_a_uniform_model_has_log2_levels_bits(random_model, random_gated_model, levels, channels,
+                                              kind):
     make = random_model if kind == 'post' else random_gated_model
     images = np.random.RandomState(0).randint(0, levels, (10, channels, 7, 5))
     for out_dims in [1, 2] if levels == 2 else [levels]:
@@ -223,7 +224,7 @@ def test_the_three_binarizations(run, train, images, tmp_path):  # noqa: F811
     status, stdout, stderr = run('--model', 'out/model.npz', '--dataset', images, '--draws', 3)
     assert (status, stderr) == (0, '')
     first = stdout.splitlines()[0]
-    assert first.startswith('PixelCNN, trained for 3 iterations with --binarize: 10 test images of ')
+    assert first.startswith('PixelCNN, trained for 3 iterations with --binarize: 10 test images')
     assert first.endswith(', 5×4, grayscale, 2 levels')
     assert 'dynamic: 3 draws of each image' in stdout and 'static: one draw, of seed 0' in stdout
     measured = rows(stdout)
@@ -287,7 +288,13 @@ def test_a_users_mistake(run, images, tmp_path, random_gated_model, args, words)
     assert stdout == ''
 
 
+def test_help():
+    parser = evaluate.make_parser()
+    assert parser.format_help().isascii()
+    assert all(len(action.help) > 10 for action in parser._actions)
+
+
 def test_a_batch_of_all_images_is_none_too_large(run, images, random_model):  # noqa: F811
     serialization.save_model('model.npz', random_model(1))
-    status, stdout, stderr = run('--model', 'model.npz', '--dataset', images, '--batchsize', 10 ** 30)
+    status, _, stderr = run('--model', 'model.npz', '--dataset', images, '--batchsize', 10 ** 30)
     assert (status, stderr) == (0, '')

@@ -5,10 +5,10 @@ from chainer import training
 class WeightAverage(training.Extension):
     """Keeps an exponential moving average of all parameters of a model.
 
-    After iteration t: average ← d · average + (1 - d) · parameters, d = min(decay, (1 + t) / (10 + t)),
-    so that the beginning, from which the average starts, is soon forgotten: TensorFlow's
-    `tf.train.ExponentialMovingAverage` with `num_updates`. PixelCNN++ (Salimans et al., 2017) tests
-    with decay 0.9995.
+    After iteration t: average ← d · average + (1 - d) · parameters, with
+    d = min(decay, (1 + t) / (10 + t)), so that the beginning, from which the average starts, is soon
+    forgotten: TensorFlow's `tf.train.ExponentialMovingAverage` with `num_updates`. PixelCNN++
+    (Salimans et al., 2017) is tested so, its code says with 0.9995.
 
     Args:
         source: the link whose parameters are averaged, on its device.

@@ -57,7 +57,7 @@ def figure(logs):
 def make_parser():
     parser = cli.ArgumentParser(prog='python -m wavenet.curve',
                                 description='Draws the losses of trainings from their logs.')
-    parser.add_argument('logs', nargs='+', metavar='LOG', help='a file that train.py wrote, out/log')
+    parser.add_argument('logs', nargs='+', metavar='LOG', help='what train.py wrote, out/log')
     parser.add_argument('--output', '-o', default='curve.png', metavar='FILE',
                         help='the picture, .png or .jpg (default: %(default)s)')
     return parser

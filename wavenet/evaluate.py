@@ -6,9 +6,8 @@ Of a model of two levels there are three such numbers, since the images are made
 one of three ways, and papers differ in which:
 
 threshold: white where the intensity is at least 0.5, the post's two levels.
-static: white with the intensity as its probability, drawn once; the same draw as that of the test set
-    in `train.py --binarize` with the same seed. Papers use a draw that H. Larochelle has published,
-    which is another one.
+static: white with the intensity as its probability, drawn once; the draw that `train.py --binarize`
+    with the same seed tests on. Papers use one that H. Larochelle has published; this is another.
 dynamic: the same, drawn several times.
 
 Of more levels there is one, with the intensities quantized to them.
@@ -30,6 +29,7 @@ from chainer.backends import cuda
 from wavenet import cli, datasets, serialization
 
 BINARIZATIONS = ('threshold', 'static', 'dynamic')
+ROW = '{:34}{:>12}{:>8}{:>11}{:>8}'
 
 Likelihood = collections.namedtuple('Likelihood', [
     'images', 'nats', 'nats_error', 'bits_per_dim', 'bits_per_dim_error'])
@@ -52,10 +52,11 @@ def likelihood(model, dataset, batchsize=100, draws=None, progress=None):
             default once, as in training's tests.
         progress: called with the number of images that are done since the last call.
 
-    Raises: ValueError for a data set that does not fit the model, and a likelihood that is not finite.
+    Raises: ValueError for a data set that does not fit the model, and where the likelihood is not
+        finite.
     """
-    passes = range(1, 1 + draws) if draws else [0]  # what is drawn depends on the number of the pass
-    nats = np.mean([image_nats(model, dataset, batchsize, number, progress) for number in passes],
+    numbers = range(1, 1 + draws) if draws else [0]
+    nats = np.mean([image_nats(model, dataset, batchsize, number, progress) for number in numbers],
                    axis=0)
     error = nats.std(ddof=1) / math.sqrt(len(nats)) if len(nats) > 1 else math.nan
     bits = 1 / (math.prod(dataset.shape) * math.log(2))
@@ -100,8 +101,8 @@ def check_fit(model, dataset):
     """Raises: ValueError for a data set of other channels, levels or classes than the model."""
     levels = max(model.out_dims, 2)
     if dataset.levels != levels or dataset.shape[0] != model.in_channels:
-        raise ValueError('the model is for {} levels and {} channels, the images have {} and {}'.format(
-            levels, model.in_channels, dataset.levels, dataset.shape[0]))
+        raise ValueError('the model is for {} levels and {} channels, the images have {} and '
+                         '{}'.format(levels, model.in_channels, dataset.levels, dataset.shape[0]))
     if model.classes is not None and int(dataset.classes.max()) >= model.classes:
         raise ValueError('the model has classes 0 to {}, the images 0 to {}'.format(
             model.classes - 1, int(dataset.classes.max())))
@@ -122,7 +123,8 @@ def make_parser():
     add('--draws', type=count, default=5, metavar='N',
         help='dynamic: times that each image is drawn (default: %(default)s)')
     add('--seed', type=cli.whole_number(0, 2 ** 32 - 1), default=0, metavar='N',
-        help="of the draws: train.py's test set is the static one of its seed (default: %(default)s)")
+        help='of the draws; train.py tests on the static one of its own seed '
+             '(default: %(default)s)')
     add('--test_limit', type=count, metavar='N', help='the first N test images only (default: all)')
     add('--batchsize', '-b', type=count, default=100, metavar='N',
         help='images at once (default: %(default)s)')
@@ -139,7 +141,8 @@ def main(parser):
         model = serialization.load_model(args.model)
         levels = max(model.out_dims, 2)
         if args.binarization and levels != 2:
-            raise ValueError('--binarization is for models of 2 levels, this one has {}'.format(levels))
+            raise ValueError('--binarization is for models of 2 levels, this one has {}'.format(
+                levels))
         model.to_device(device)
         tests = {}
         for way in args.binarization or (BINARIZATIONS if levels == 2 else ['quantized']):
@@ -150,7 +153,7 @@ def main(parser):
         check_size(args, model, tests[way])
         check_fit(model, tests[way])
         print(describe(args, model, tests[way]))
-        print('{:40}{:>12}{:>10}{:>12}{:>10}'.format('', 'nats/image', 'error', 'bits/dim', 'error'))
+        print(ROW.format('', 'nats/image', 'error', 'bits/dim', 'error'))
         for way, test in tests.items():
             draws = args.draws if way == 'dynamic' else None
             with tqdm.tqdm(total=len(test) * (draws or 1), unit='image', desc=way, leave=False,
@@ -160,7 +163,8 @@ def main(parser):
 
 
 def check_size(args, model, test):
-    """Raises: ValueError for images of another size than the model's, MemoryError for a large batch."""
+    """Raises: ValueError for images of another size than the model's; MemoryError where a batch is
+    too large for the machine."""
     size = model.about.get('height'), model.about.get('width')
     if None not in size and size != test.shape[1:]:
         raise ValueError('{}: its pictures are {}×{}, the images of {} {}×{}'.format(
@@ -173,9 +177,10 @@ def check_size(args, model, test):
 
 def describe(args, model, test):
     """What is measured, in a line"""
-    about = model.about
-    training = '' if 'iteration' not in about else ', trained for {} iterations{}'.format(
-        about['iteration'], ' with --binarize' if about.get('binarize') else '')
+    training = ''
+    if type(model.about.get('iteration')) is int:  # a stranger's file may hold anything there
+        training = ', trained for {} iterations{}'.format(
+            model.about['iteration'], ' with --binarize' if model.about.get('binarize') else '')
     return '{}{}{}: {} test images of {}, {}×{}, {}, {} levels'.format(
         type(model).__name__, ', told the classes' if model.classes else '', training, len(test),
         args.dataset, test.shape[2], test.shape[1], 'RGB' if test.shape[0] == 3 else 'grayscale',
@@ -189,8 +194,8 @@ def table_row(args, way, levels, result):
             'quantized': 'quantized to {} levels'.format(levels)}[way]
     errors = ['-' if math.isnan(error) else '{:.{}f}'.format(error, digits) for error, digits in (
         (result.nats_error, 2), (result.bits_per_dim_error, 4))]
-    return '{:40}{:>12.2f}{:>10}{:>12.4f}{:>10}'.format(
-        what, result.nats, errors[0], result.bits_per_dim, errors[1])
+    return ROW.format(what, '{:.2f}'.format(result.nats), errors[0],
+                      '{:.4f}'.format(result.bits_per_dim), errors[1])
 
 
 if __name__ == '__main__':

@@ -83,8 +83,8 @@ class ProgressBar(extensions.ProgressBar):
 
 
 class LearningRateDecay(extension.Extension):
-    """Makes the learning rate of iteration t, from 1 on, `optimizer.alpha * factor ** (t - 1)`, where
-    alpha is that of the beginning. It follows from t alone, so that a snapshot needs no more."""
+    """Makes the learning rate of iteration t, from 1 on, `start * factor ** (t - 1)`, where `start`
+    is the optimizer's own. It follows from t alone, so that a snapshot needs no more."""
 
     def __init__(self, optimizer, factor):
         self.optimizer = optimizer
