@@ -224,8 +224,8 @@ def test_the_three_binarizations(run, train, images, tmp_path):  # noqa: F811
     status, stdout, stderr = run('--model', 'out/model.npz', '--dataset', images, '--draws', 3)
     assert (status, stderr) == (0, '')
     first = stdout.splitlines()[0]
-    assert first.startswith('PixelCNN, trained for 3 iterations with --binarize: 10 test images')
-    assert first.endswith(', 5×4, grayscale, 2 levels')
+    assert first.startswith('PixelCNN, trained for 3 iterations with --binarize; test images of ')
+    assert first.endswith('.npz: 10, 5×4, grayscale, 2 levels')
     assert 'dynamic: 3 draws of each image' in stdout and 'static: one draw, of seed 0' in stdout
     measured = rows(stdout)
     assert list(measured) == ['threshold:', 'static:', 'dynamic:']
@@ -251,7 +251,7 @@ def test_more_levels_are_quantized(run, train, images, tmp_path):  # noqa: F811
     assert train('--levels', 4, '--model', 'gated', '--epoch', 1).returncode == 0
     status, stdout, stderr = run('--model', 'out/model.npz', '--dataset', images)
     assert (status, stderr) == (0, '')
-    assert stdout.startswith('GatedPixelCNN, told the classes, trained for 3 iterations: 10 test')
+    assert stdout.startswith('GatedPixelCNN, told the classes, trained for 3 iterations; test')
     assert list(rows(stdout)) == ['quantized'] and 'quantized to 4 levels' in stdout
     entry = json.loads((tmp_path / 'out/log').read_text())[-1]
     assert rows(stdout)['quantized'][0] == pytest.approx(entry['validation/main/nll'], abs=0.006)
@@ -262,7 +262,7 @@ def test_the_authors_files_can_be_measured(run, name):
     status, stdout, stderr = run('--model', os.path.join(DATA, name), '--dataset', 'digits',
                                  '--test_limit', 20)
     assert (status, stderr) == (0, '')
-    assert '20 test images of digits, 8×8, RGB, 4 levels' in stdout
+    assert '; test images of digits: 20, 8×8, RGB, 4 levels' in stdout
     assert 1 < rows(stdout)['quantized'][2] < 3
 
 

@@ -152,14 +152,14 @@ def main(parser):
             tests[way].to_device(device)
         check_size(args, model, tests[way])
         check_fit(model, tests[way])
-        print(describe(args, model, tests[way]))
-        print(ROW.format('', 'nats/image', 'error', 'bits/dim', 'error'))
-        for way, test in tests.items():
-            draws = args.draws if way == 'dynamic' else None
-            with tqdm.tqdm(total=len(test) * (draws or 1), unit='image', desc=way, leave=False,
-                           disable=not sys.stderr.isatty()) as bar:
-                result = likelihood(model, test, args.batchsize, draws, bar.update)
-            print(table_row(args, way, levels, result), flush=True)
+    print(describe(args, model, tests[way]))
+    print(ROW.format('', 'nats/image', 'error', 'bits/dim', 'error'))
+    for way, test in tests.items():
+        draws = args.draws if way == 'dynamic' else None
+        with tqdm.tqdm(total=len(test) * (draws or 1), unit='image', desc=way, leave=False,
+                       disable=not sys.stderr.isatty()) as bar:
+            result = likelihood(model, test, args.batchsize, draws, bar.update)
+        print(table_row(args, way, levels, result), flush=True)
 
 
 def check_size(args, model, test):
@@ -181,9 +181,9 @@ def describe(args, model, test):
     if type(model.about.get('iteration')) is int:  # a stranger's file may hold anything there
         training = ', trained for {} iterations{}'.format(
             model.about['iteration'], ' with --binarize' if model.about.get('binarize') else '')
-    return '{}{}{}: {} test images of {}, {}×{}, {}, {} levels'.format(
-        type(model).__name__, ', told the classes' if model.classes else '', training, len(test),
-        args.dataset, test.shape[2], test.shape[1], 'RGB' if test.shape[0] == 3 else 'grayscale',
+    return '{}{}{}; test images of {}: {}, {}×{}, {}, {} levels'.format(
+        type(model).__name__, ', told the classes' if model.classes else '', training, args.dataset,
+        len(test), test.shape[2], test.shape[1], 'RGB' if test.shape[0] == 3 else 'grayscale',
         test.levels)
 
 
