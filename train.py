@@ -21,6 +21,10 @@ def make_parser():
     add('--epoch', '-e', type=count, default=20, metavar='N',
         help='sweeps over the training images (default: %(default)s)')
     add('--iteration', type=count, metavar='N', help='stop after N batches, instead of --epoch')
+    add('--minutes', type=cli.positive_number, metavar='X',
+        help='stop after X minutes of training, tests and pictures included, if that comes first')
+    add('--interval', type=count, metavar='N',
+        help='test, log, draw and save after every N batches, too, not only after each epoch')
     cli.add_device_options(parser)
     cli.add_tf32_option(parser)
     add('--resume', '-r', default='', metavar='FILE',
@@ -134,20 +138,23 @@ def main(parser):
         datasets.batches(train, args.batchsize, shuffle_seed=args.seed), optimizer,
         converter=train.converter, device=device)
     stop = (args.iteration, 'iteration') if args.iteration else (args.epoch, 'epoch')
-    trainer = chainer.training.Trainer(updater, stop, out=args.out)
+    limit = extensions.TimeLimit(*stop, minutes=args.minutes)
+    trainer = chainer.training.Trainer(updater, limit, out=args.out)
 
-    def epoch_ends(trainer):
-        return updater.is_new_epoch or updater.iteration == args.iteration
+    def epoch_ends(trainer):  # or the run does, or an interval
+        return (limit.is_over(trainer) or updater.is_new_epoch or updater.iteration == args.iteration
+                or bool(args.interval) and updater.iteration % args.interval == 0)
 
     settings = dict(
         channels=args.channels, height=train.shape[1], width=train.shape[2],
         images=len(train), levels=args.levels, loss=args.loss, binarize=args.binarize,
         seed=args.seed, average=args.average)
-    columns = ['epoch', 'main/nll', 'validation/main/nll', 'validation/main/bits/dim']
+    columns = ['iteration' if args.interval else 'epoch',
+               'main/nll', 'validation/main/nll', 'validation/main/bits/dim']
     terminal = sys.stdout.isatty()
     snapshots = Snapshots(epoch_ends)
     outputs = [extensions.ModelFile(tested.predictor, dataset=args.dataset, **settings),
-               extensions.LossPlot(columns[1:3]),
+               extensions.LossPlot(columns[1:3], columns[0]),
                extensions.SampleGrid(tested.predictor, train.shape, args.seed)]
 
     # In the order of an iteration
@@ -178,10 +185,13 @@ def main(parser):
         lock = files.lock(args.out)
         if args.resume:
             snapshots.resume(args.resume, trainer)
-        done = getattr(updater, stop[1]) >= stop[0]
+        unit, reached = stop[1], getattr(updater, stop[1])
+        if limit.is_over(trainer):
+            unit, reached = 'minutes', args.minutes
+        done = unit == 'minutes' or reached >= stop[0]
         if done:
             already = '{} is at {} {} already: give a larger --{}'.format(
-                snapshots.newest, stop[1], getattr(updater, stop[1]), stop[1])
+                snapshots.newest, unit, reached, unit)
             if args.resume != 'auto':
                 raise ValueError(already)
             cli.say(already)

@@ -45,3 +45,15 @@ def test_plain_output_moves_no_cursor(capsys):
     out.write('\033[J1  2.5\n')
     out.flush()
     assert capsys.readouterr().out == '1  2.5\n'
+
+
+def test_the_time_is_over_for_all_or_for_none():
+    trainer = FakeTrainer('', epoch=1)
+    limit = extensions.TimeLimit(10, 'epoch', minutes=1)
+    answers = []
+    for trainer.updater.iteration, seconds in ((1, 59), (1, 61), (1, 62), (2, 63), (2, 0)):
+        trainer.elapsed_time = seconds
+        answers.append(limit.is_over(trainer))
+    assert answers == [False, False, False, True, True]
+    trainer.updater.iteration, trainer.elapsed_time = 3, 10 ** 9
+    assert not extensions.TimeLimit(10, 'epoch').is_over(trainer)

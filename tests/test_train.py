@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from conftest import ROOT
-from wavenet import datasets, models, serialization
+from wavenet import datasets, extensions, models, serialization
 
 sys.path.insert(0, ROOT)
 import generate as generate_script  # noqa: E402
@@ -213,6 +214,49 @@ def test_iterations_instead_of_epochs(train, tmp_path):
     assert serialization.load_model(str(tmp_path / 'out/model.npz')).about['iteration'] == 4
 
 
+def test_an_interval(train, tmp_path):
+    result = train('--iteration', 8, '--interval', 2)
+    assert (result.returncode, result.stderr) == (0, '')
+    # 40 images in batches of 16: epochs end within iterations 3, 5 and 8
+    assert [entry['iteration'] for entry in log(tmp_path)] == [2, 3, 4, 5, 6, 8]
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert lines[0][0] == 'iteration' and [line[0] for line in lines[1:7]] == ['2', '3', '4', '5', '6', '8']
+    # The plot is against the iteration
+    expected = types.SimpleNamespace(out=str(tmp_path), get_extension=lambda name: types.SimpleNamespace(
+        log=log(tmp_path)))
+    extensions.LossPlot(['main/nll', 'validation/main/nll'], 'iteration')(expected)
+    assert (tmp_path / 'out/loss.png').read_bytes() == (tmp_path / 'loss.png').read_bytes()
+
+
+def test_minutes(train, tmp_path):
+    result = train('--epoch', 10 ** 6, '--minutes', 0.02)
+    assert (result.returncode, result.stderr) == (0, '')
+    last = log(tmp_path)[-1]
+    assert 1.2 <= last['elapsed_time'] < 10
+    about = serialization.load_model(str(tmp_path / 'out/model.npz')).about
+    assert about['iteration'] == last['iteration']               # it was written at the end
+
+    model = (tmp_path / 'out/model.npz').read_bytes()
+    result = train('--epoch', 10 ** 6, '--minutes', 0.02, '--resume', 'auto')        # they are over
+    assert result.returncode == 0 and 'larger --minutes' in result.stderr
+    check_error(train('--epoch', 10 ** 6, '--minutes', 0.02, '--resume',
+                      'out/snapshot_iter_{}'.format(last['iteration'])), 'larger --minutes')
+    assert (tmp_path / 'out/model.npz').read_bytes() == model
+    os.unlink(str(tmp_path / 'out/model.npz'))                   # as if it had been killed before
+    train('--epoch', 10 ** 6, '--minutes', 0.02, '--resume', 'auto')
+    assert (tmp_path / 'out/model.npz').read_bytes() == model
+
+    result = train('--epoch', 10 ** 6, '--minutes', 0.03, '--resume', 'auto')        # it goes on
+    assert result.returncode == 0
+    assert log(tmp_path)[-1]['elapsed_time'] >= 1.8 and log(tmp_path)[-1]['iteration'] > last['iteration']
+
+
+def test_minutes_that_are_not_needed(train, tmp_path):
+    assert train('--minutes', 60, '--iteration', 3).returncode == 0
+    assert train('--iteration', 3, '--out', 'other').returncode == 0
+    assert equal(tmp_path / 'out/model.npz', tmp_path / 'other/model.npz')
+
+
 def test_hyphens_and_underscores(train, tmp_path):
     result = train('--iteration', 1, '--out-hidden-dim=5', '--test-limit', '3')
     assert result.returncode == 0, result.stderr
@@ -272,7 +316,8 @@ def test_ctrl_c_ends_quietly(images, tmp_path):
     (['--model', 'gated', '--form', 'other'], ['--form']), (['--clip', -1], ['--clip', '0 or above']),
     (['--lr_decay', 1.5], ['--lr_decay', 'at most 1']), (['--lr_decay', 0], ['--lr_decay']),
     (['--average', 1], ['--average', 'below 1']), (['--average', 'x'], ['--average', 'number']),
-    (['--weight_decay', 'nan'], ['--weight_decay']), (['--nonsense'], ['--nonsense'])])
+    (['--weight_decay', 'nan'], ['--weight_decay']), (['--minutes', 0], ['--minutes']),
+    (['--interval', 0], ['--interval']), (['--nonsense'], ['--nonsense'])])
 def test_a_users_mistake(train, tmp_path, args, words):
     check_error(train(*args), *words)
     assert os.listdir(str(tmp_path)) == ['images.npz']

@@ -1,6 +1,7 @@
 """What the Trainer does between its steps: it tests, logs, draws, and listens to signals."""
 import functools
 import json
+import math
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ import numpy as np
 import tqdm
 from chainer import reporter
 from chainer.dataset import convert
-from chainer.training import extension, extensions
+from chainer.training import extension, extensions, triggers
 
 from wavenet import cli, pictures, sampling, serialization
 from wavenet.files import atomic_write
@@ -115,21 +116,22 @@ class ModelFile(extension.Extension):
 
 
 class LossPlot(extension.Extension):
-    """Plots values of the log against the epoch into `loss.png`."""
+    """Plots values of the log against the epoch, or the iteration, into `loss.png`."""
 
     priority = -300
 
-    def __init__(self, keys):
+    def __init__(self, keys, unit='epoch'):
         self.keys = keys
+        self.unit = unit
 
     @tolerant
     def __call__(self, trainer):
         log = trainer.get_extension('LogReport').log
         figure = matplotlib.figure.Figure()
-        axes = figure.add_subplot(xlabel='epoch')
+        axes = figure.add_subplot(xlabel=self.unit)
         axes.grid()
         for key in self.keys:
-            points = [(entry['epoch'], entry[key]) for entry in log if key in entry]
+            points = [(entry[self.unit], entry[key]) for entry in log if key in entry]
             axes.plot(*zip(*points), marker='x', label=key)
         axes.legend()
         with atomic_write(self.path(trainer)) as file:
@@ -194,6 +196,41 @@ class RandomState(extension.Extension):
             raise ValueError('its random state makes no sense')
         np.random.set_state((kind, key, position, serializer('has_gauss', has_gauss),
                              serializer('gauss', gauss)))
+
+
+class TimeLimit(triggers.IntervalTrigger):
+    """When a training stops: after so many epochs or iterations, or with the first iteration that
+    ends when the minutes are over, whichever comes first.
+
+    Args:
+        period, unit: as of Chainer's trigger: a number, and 'epoch' or 'iteration'.
+        minutes: of training, those before it was resumed included; None for no limit.
+    """
+
+    def __init__(self, period, unit, minutes=None):
+        super().__init__(period, unit)
+        self.seconds = math.inf if minutes is None else 60 * minutes
+        self._answer = None, False
+
+    def __call__(self, trainer):
+        ends = super().__call__(trainer)  # it must see each iteration
+        return ends or self.is_over(trainer)
+
+    def is_over(self, trainer):
+        """Whether the minutes are over. In one iteration it is the same for all who ask."""
+        iteration = trainer.updater.iteration
+        if self._answer[0] != iteration:
+            self._answer = iteration, _elapsed_time(trainer) >= self.seconds
+        return self._answer[1]
+
+
+def _elapsed_time(trainer):
+    """Seconds of training; before it goes on, those that the log knows of"""
+    try:
+        return trainer.elapsed_time
+    except RuntimeError:
+        log = trainer.get_extension('LogReport').log
+        return log[-1]['elapsed_time'] if log else 0
 
 
 class Interruption(extension.Extension):
