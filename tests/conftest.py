@@ -90,10 +90,11 @@ def random_gated_model():
 
 @pytest.fixture
 def command(tmp_path):
-    """Runs one of the scripts as a user does, in an empty folder."""
+    """Runs one of the scripts, or, after -m, a module, as a user does, in an empty folder."""
     def run(script, *args, **env):
+        script = script if script == '-m' else os.path.join(ROOT, script)
         return subprocess.run(
-            [sys.executable, os.path.join(ROOT, script)] + [str(arg) for arg in args],
+            [sys.executable, script] + [str(arg) for arg in args],
             cwd=str(tmp_path), env=dict(os.environ, PYTHONPATH=ROOT, **env),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             universal_newlines=True, timeout=600)

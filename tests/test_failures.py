@@ -1,0 +1,118 @@
+"""The mistakes do what they are named for, and are gone afterwards."""
+import json
+
+import wavenet  # noqa: F401  before Chainer
+import chainer.functions as F
+import numpy as np
+import pytest
+from chainer.backends import cuda
+
+from wavenet import datasets, extensions, failures, models
+
+PIXEL = 3, 4
+
+
+def reach(mistake, color):
+    """Which of a pixel's own logits (C,) change with the value of one of its colours, and whether any
+    before it, and any after it, do."""
+    random = np.random.RandomState(0)
+    with failures.made(mistake):
+        np.random.seed(0)
+        model = models.PixelCNN(3, 24, 2, 24, 4)
+        x = random.rand(2, 3, 7, 8).astype('f')
+        before = model(x).array
+        x[:, color, PIXEL[0], PIXEL[1]] += 0.5
+        changed = (model(x).array != before).any(axis=(0, 1))        # (C, H, W)
+    flat = changed.transpose(1, 2, 0).reshape(-1, 3)                 # in the order of the pixels
+    number = PIXEL[0] * 8 + PIXEL[1]
+    return flat[number].tolist(), bool(flat[:number].any()), bool(flat[number + 1:].any())
+
+
+@pytest.mark.parametrize('mistake, own', [
+    (None, [[False, True, True], [False, False, True], [False] * 3]),
+    ('no-colour-masks', [[False] * 3] * 3),                          # each colour for itself
+    ('wrong-colour-masks', [[True] * 3, [True] * 3, [False] * 3]),   # R sees R: the order is broken
+    ('relu-after', [[False, True, True], [False, False, True], [False] * 3])])
+def test_what_a_pixel_sees_of_itself(mistake, own):
+    for color in range(3):
+        assert reach(mistake, color) == (own[color], False, True)
+
+
+def test_masks_without_colours_are_those_of_the_context():
+    with failures.made('no-colour-masks'):
+        first, other = models.make_mask((6, 3, 3, 3), 'A', 3), models.make_mask((6, 6, 1, 1), 'B', 3)
+    expected = np.broadcast_to([[1, 1, 1], [1, 0, 0], [0, 0, 0]], (6, 3, 3, 3))
+    assert (first == expected).all() and (other == 1).all()
+
+
+def test_a_relu_after_each_convolution():
+    with failures.made('relu-after'):
+        block, = models.ResidualBlockList(1, 6, colors=3)
+    x = np.random.RandomState(0).normal(size=(2, 6, 5, 4)).astype('f')
+
+    def convolve(h, link):
+        return F.convolution_2d(h, link.W * link.mask, link.b, pad=link.pad)
+
+    h = F.relu(convolve(x, block.conv1))
+    h = F.relu(convolve(h, block.conv2))
+    expected = F.relu(x + convolve(h, block.conv3)).array
+    assert abs(block(x).array - expected).max() < 1e-5
+    assert abs(models.ResidualBlock.forward(block, x).array - expected).max() > 0.01
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+@pytest.mark.parametrize('colors', [1, 3])
+def test_real_inputs(device, channels, colors):
+    images = np.random.RandomState(0).randint(0, 256, (5, colors, 4, 3)).astype('u1')
+    right = datasets.ImageDataset(images, np.arange(5), channels, 8)
+    with failures.made('real-inputs'):
+        wrong = datasets.ImageDataset(images, np.arange(5), channels, 8)
+    for dataset in (right, wrong):
+        dataset.to_device(device)
+    numbers = [3, 5 + 1]                                             # the second in another epoch
+    x, labels, classes = map(cuda.to_cpu, wrong.batch(numbers))
+    _, right_labels, right_classes = map(cuda.to_cpu, right.batch(numbers))
+    assert x.dtype == np.float32 and x.shape == labels.shape == (2, channels, 4, 3)
+    assert (labels == right_labels).all() and (classes == right_classes).all()
+    if channels >= colors:
+        assert (x == np.broadcast_to(datasets.INTENSITY[images[[3, 1]]], x.shape)).all()
+    assert (np.minimum((x * 8).astype(int), 7) == labels).all()
+    assert len(np.unique(x)) > 8
+
+
+def test_real_inputs_are_not_binarized():
+    with failures.made('real-inputs'), pytest.raises(ValueError, match='binarized'):
+        datasets.load('digits', 1, binarize=True)
+
+
+@pytest.mark.parametrize('mistake', sorted(failures.MISTAKES))
+def test_it_is_gone_after_the_block(mistake):
+    where, name, _ = failures.MISTAKES[mistake]
+    right = getattr(where, name), extensions.SampleGrid.__call__
+    with pytest.raises(ZeroDivisionError), failures.made(mistake):
+        assert getattr(where, name) is not right[0]
+        assert extensions.SampleGrid.__call__ is not right[1]
+        1 / 0
+    assert (getattr(where, name), extensions.SampleGrid.__call__) == right
+
+
+def test_training_with_a_mistake(command, tmp_path):
+    args = ['--dataset', 'digits', '--channels', 3, '-d', 3, '-n', 1, '--interval', 1]
+    for out, mistake, iterations in (('a', 'wrong-colour-masks', 2), ('b', 'wrong-colour-masks', 1)):
+        result = command('-m', 'wavenet.failures', '--mistake', mistake, '--iteration', iterations,
+                         '--out', out, *args)
+        assert (result.returncode, result.stderr) == (0, '')
+    result = command('-m', 'wavenet.failures', '--mistake', mistake, '--iteration', 2, '--out', 'b',
+                     '--resume', 'auto', *args)
+    assert result.returncode == 0
+    assert (tmp_path / 'a/model.npz').read_bytes() == (tmp_path / 'b/model.npz').read_bytes()
+    assert list((tmp_path / 'a/samples').iterdir()) == []
+    result = command('train.py', '--iteration', 2, '--out', 'c', *args)
+    losses = [json.loads((tmp_path / out / 'log').read_text())[-1]['main/nll'] for out in 'abc']
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_an_unknown_mistake(command):
+    result = command('-m', 'wavenet.failures', '--mistake', 'other')
+    assert (result.returncode, result.stdout, result.stderr.count('\n')) == (2, '', 1)
+    assert 'relu-after' in result.stderr
