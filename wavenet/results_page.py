@@ -1,0 +1,134 @@
+"""What the stages of `wavenet/results.py` have come to: a page, and figures of all stages together."""
+import json
+import math
+import os
+
+import matplotlib.figure
+import matplotlib.image
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.ticker import ScalarFormatter
+
+from wavenet import files, real_inputs
+from wavenet.presets import STAGES
+
+PAGE = 'index.md'
+FIELDS = {'options', 'complete', 'images', 'nats', 'nats_error', 'bits_per_dim', 'bits_per_dim_error',
+          'dataset', 'values', 'levels', 'batchsize', 'parameters', 'gpu', 'curve', 'iteration', 'epoch',
+          'minutes'}  # of a result
+
+ROW = '| {} | {} | {} | {} | {} | {} | {} | {} |\n'
+HEAD = ROW.format('stage', 'what it shows', 'weights', 'steps', 'minutes', 'nll, nats per image',
+                  'bits/dim', 'pictures drawn from the model') + '| --- ' * 8 + '|\n'
+
+
+def read(folder, name):
+    """A JSON file, or None where there is none that can be read."""
+    try:
+        with open(os.path.join(folder, name), encoding='utf-8') as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return None
+
+
+def read_result(folder):
+    """What `results.measure` gave for the stage of a folder, or None."""
+    result = read(folder, 'result.json')
+    return result if isinstance(result, dict) and FIELDS <= result.keys() else None
+
+
+def write(out, failed):
+    """Writes the page and its figures into the folder of all stages.
+
+    Args:
+        out: that folder.
+        failed: why stages could not be run, by their names.
+
+    Raises: OSError where a file cannot be written.
+    """
+    results = {name: read_result(os.path.join(out, name)) for name in STAGES}
+    done = {name: result for name, result in results.items() if result}
+    pictures = {name: os.path.join(out, name, 'samples.png') for name in done}
+    figures = {}
+    if done:
+        figures['samples.png'] = sample_grid(done, pictures)
+        figures['losses.png'] = loss_curves(done)
+    if all('inputs' in done.get(name, {}) for name in real_inputs.STAGES):
+        figures['real_inputs.png'] = real_inputs.figure(
+            [done[name]['inputs'] for name in real_inputs.STAGES],
+            [pictures[name] for name in real_inputs.STAGES])
+    for name, figure in figures.items():
+        with files.atomic_write(os.path.join(out, name)) as file:
+            figure.savefig(file, format='png', dpi=80, bbox_inches='tight')
+    with files.atomic_write(os.path.join(out, PAGE)) as file:
+        file.write(text(results, failed, figures).encode())
+
+
+def text(results, failed, figures):
+    """The page, in Markdown."""
+    lines = ['# The pictures of the post\n\n', HEAD]
+    for name, stage in STAGES.items():
+        what = '{}<br>`python -m wavenet.results {}{}`'.format(
+            stage.shows, name, ' --images PATH' if name == 'own-images' else '')
+        if not results[name]:
+            lines.append(ROW.format(name, what, *[''] * 5, failed.get(name, 'not run')))
+            continue
+        result = results[name]
+        where = 'on a GPU, in the size of the post' if result['gpu'] else \
+            'a small model, trained briefly on a CPU'
+        lines.append(ROW.format(
+            name, what + '<br>`{}`'.format(' '.join(result['options'])),
+            '{:,}'.format(result['parameters']), result['iteration'],
+            '{:.1f}'.format(result['minutes']),
+            '{:.2f} ± {:.2f}<br>({:,} test images)'.format(
+                result['nats'], result['nats_error'], result['images']),
+            '{:.4f} ± {:.4f}'.format(result['bits_per_dim'], result['bits_per_dim_error']),
+            '![{0}]({0}/samples.png)<br>{1}{2}'.format(
+                name, where, '; ' + failed[name] if name in failed else '')))
+    lines.append('\nThe errors are standard errors of the mean over the test images. The minutes are of '
+                 'the training.\n')
+    if 'real_inputs.png' in figures:
+        lines += ['\n## Real inputs\n\n', real_inputs.table(results), '\n']
+    lines += ['\n![]({})\n'.format(figure) for figure in figures]
+    return ''.join(lines)
+
+
+def sample_grid(results, pictures):
+    """The pictures of all stages in one figure."""
+    columns = 5
+    rows = math.ceil(len(results) / columns)
+    page = matplotlib.figure.Figure(figsize=(2.7 * columns, 3 * rows))
+    FigureCanvasAgg(page)
+    for number, (name, result) in enumerate(results.items()):
+        axes = page.add_subplot(rows, columns, number + 1)
+        axes.imshow(matplotlib.image.imread(pictures[name]))
+        axes.axis('off')
+        axes.set_title('{}\n{:.1f} nats, {:.3f} bits/dim'.format(
+            name, result['nats'], result['bits_per_dim']), fontsize=10)
+    page.tight_layout()
+    return page
+
+
+def loss_curves(results):
+    """The nll of the test images against the images that were trained on.
+
+    It is drawn as a share of what a uniform guess costs, values · log(levels) nats, so that pictures of
+    more colours and levels are on the same scale.
+    """
+    page = matplotlib.figure.Figure(figsize=(11, 6))
+    FigureCanvasAgg(page)
+    axes = page.add_subplot(xlabel='training images seen', xscale='log', yscale='log',
+                            ylabel='nll of the test images / nll of a uniform guess')
+    for number, (name, result) in enumerate(results.items()):
+        uniform = result['values'] * math.log(result['levels'])
+        axes.plot([iteration * result['batchsize'] for iteration, _ in result['curve']],
+                  [nll / uniform for _, nll in result['curve']], label=name,
+                  color='C{}'.format(number % 10), marker='.',
+                  linestyle='--' if STAGES[name].mistake else '-')
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(ScalarFormatter())
+        axis.set_minor_formatter(ScalarFormatter())
+    axes.tick_params(which='minor', labelsize=7)
+    axes.grid(which='both', color='0.9')
+    axes.legend(loc='center left', bbox_to_anchor=(1, 0.5))
+    page.tight_layout()
+    return page
