@@ -155,6 +155,7 @@ def test_a_budget(run):
     assert (status, err) == (0, '')
     first = result('stage')
     assert not first['complete'] and 0.02 <= first['minutes'] < 0.1
+    assert 'stopped before the end' in page()
     assert run(stages, '--budget', 0.02)[1].startswith('stage: done before')
     assert run(stages, '--budget', 0.04)[0] == 0
     assert result('stage')['minutes'] >= 0.04 and result('stage')['iteration'] > first['iteration']
@@ -163,16 +164,21 @@ def test_a_budget(run):
 def test_a_budget_that_is_not_needed(run):
     assert run({'stage': small_stage('--iteration 2')}, '--budget', 60)[0] == 0
     assert result('stage')['complete'] and result('stage')['iteration'] == 2
+    assert 'stopped before the end' not in page()
 
 
 def test_a_stage_that_fails(run, tmp_path):
-    stages = {'bad': small_stage('', options='--dataset nothing'), 'good': small_stage('--iteration 1')}
+    stages = {'bad': small_stage('', options='--dataset a|b'), 'good': small_stage('--iteration 1')}
     status, out, err = run(stages)
     assert status == 1 and err.count('\n') == 1 and 'bad: train.py: error: unknown dataset' in err
-    assert result('good')['iteration'] == 1 and 'unknown dataset' in page()
-    # What there was is left
+    assert result('good')['iteration'] == 1
+    assert "unknown dataset 'a\\|b'" in page()                      # a bar would end a table's cell
+    # A file that is none of ours counts as none; what there was is left
+    os.makedirs('out/results/bad', exist_ok=True)
+    with open('out/results/bad/result.json', 'w') as file:
+        file.write('{"nats": 3}')
     good = result('good')
-    status, _, err = run({'good': small_stage('--dataset nothing')}, 'good')
+    status, _, err = run(dict(stages, good=small_stage('--dataset nothing')), 'good')
     assert status == 1 and result('good') == good and (tmp_path / 'out/results/good/model.npz').exists()
 
 

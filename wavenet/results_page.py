@@ -16,11 +16,6 @@ FIELDS = {'options', 'complete', 'images', 'nats', 'nats_error', 'bits_per_dim',
           'dataset', 'values', 'levels', 'batchsize', 'parameters', 'gpu', 'curve', 'iteration', 'epoch',
           'minutes'}  # of a result
 
-ROW = '| {} | {} | {} | {} | {} | {} | {} | {} |\n'
-HEAD = ROW.format('stage', 'what it shows', 'weights', 'steps', 'minutes', 'nll, nats per image',
-                  'bits/dim', 'pictures drawn from the model') + '| --- ' * 8 + '|\n'
-
-
 def read(folder, name):
     """A JSON file, or None where there is none that can be read."""
     try:
@@ -65,31 +60,39 @@ def write(out, failed):
 
 def text(results, failed, figures):
     """The page, in Markdown."""
-    lines = ['# The pictures of the post\n\n', HEAD]
+    lines = ['# The pictures of the post\n\n',
+             row('stage', 'what it shows', 'weights', 'steps', 'minutes', 'nll, nats per image',
+                 'bits/dim', 'pictures drawn from the model'), row(*['---'] * 8)]
     for name, stage in STAGES.items():
+        result = results[name]
         what = '{}<br>`python -m wavenet.results {}{}`'.format(
             stage.shows, name, ' --images PATH' if name == 'own-images' else '')
-        if not results[name]:
-            lines.append(ROW.format(name, what, *[''] * 5, failed.get(name, 'not run')))
+        if not result:
+            lines.append(row(name, what, *[''] * 5, failed.get(name, 'not run')))
             continue
-        result = results[name]
-        where = 'on a GPU, in the size of the post' if result['gpu'] else \
-            'a small model, trained briefly on a CPU'
-        lines.append(ROW.format(
+        notes = ['on a GPU, in the size of the post' if result['gpu'] else
+                 'a small model, trained briefly on a CPU']
+        notes += [] if result['complete'] else ['stopped before the end, by --budget']
+        notes += [failed[name]] if name in failed else []
+        lines.append(row(
             name, what + '<br>`{}`'.format(' '.join(result['options'])),
             '{:,}'.format(result['parameters']), result['iteration'],
             '{:.1f}'.format(result['minutes']),
             '{:.2f} ± {:.2f}<br>({:,} test images)'.format(
                 result['nats'], result['nats_error'], result['images']),
             '{:.4f} ± {:.4f}'.format(result['bits_per_dim'], result['bits_per_dim_error']),
-            '![{0}]({0}/samples.png)<br>{1}{2}'.format(
-                name, where, '; ' + failed[name] if name in failed else '')))
+            '![{0}]({0}/samples.png)<br>{1}'.format(name, '; '.join(notes))))
     lines.append('\nThe errors are standard errors of the mean over the test images. The minutes are of '
                  'the training.\n')
     if 'real_inputs.png' in figures:
         lines += ['\n## Real inputs\n\n', real_inputs.table(results), '\n']
     lines += ['\n![]({})\n'.format(figure) for figure in figures]
     return ''.join(lines)
+
+
+def row(*cells):
+    """A row of a table in Markdown."""
+    return '| {} |\n'.format(' | '.join(str(cell).replace('|', '\\|') for cell in cells))
 
 
 def sample_grid(results, pictures):
