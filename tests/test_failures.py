@@ -13,8 +13,8 @@ PIXEL = 3, 4
 
 
 def reach(mistake, color):
-    """Which of a pixel's own logits (C,) change with the value of one of its colours, and whether any
-    before it, and any after it, do."""
+    """Which of a pixel's own logits (C,) change with the value of one of its colours, and whether
+    any before it, and any after it, do."""
     random = np.random.RandomState(0)
     with failures.made(mistake):
         np.random.seed(0)

@@ -5,12 +5,13 @@ import pytest
 
 from wavenet import models, real_inputs
 
-ARGS = argparse.Namespace(dataset='digits', channels=1, levels=4, data=None, test_limit=20, batchsize=8)
+ARGS = argparse.Namespace(dataset='digits', channels=1, levels=4, data=None, test_limit=20,
+                          batchsize=8)
 
 
 def test_where_strokes_start():
     labels = np.array([[0, 0, 0, 2, 0],
-                       [0, 1, 2, 0, 3],        # 1 starts; 2 has 1 at its left; 3 has 2 above, at its left
+                       [0, 1, 2, 0, 3],  # 1 starts; 2 has 1, and 3 has 2 before
                        [0, 0, 0, 0, 0],
                        [1, 0, 0, 0, 1],        # so do these
                        [0, 1, 0, 1, 0]])

@@ -89,7 +89,8 @@ def test_a_run_its_files_and_its_page(run):
     status, out, err = run(stages, 'wrong', 'right')
     assert (status, err) == (0, '')
     assert out.splitlines()[-1] == 'out/results/index.md'
-    assert sorted(os.listdir('out/results')) == ['index.md', 'losses.png', 'right', 'samples.png', 'wrong']
+    assert sorted(os.listdir('out/results')) == [
+        'index.md', 'losses.png', 'right', 'samples.png', 'wrong']
     assert {'samples.png', 'model.npz', 'log', 'result.json'} <= set(os.listdir('out/results/right'))
     for name, cells in (('right', 10), ('wrong', 4)):
         with Image.open('out/results/{}/samples.png'.format(name)) as picture:
@@ -179,7 +180,8 @@ def test_a_stage_that_fails(run, tmp_path):
         file.write('{"nats": 3}')
     good = result('good')
     status, _, err = run(dict(stages, good=small_stage('--dataset nothing')), 'good')
-    assert status == 1 and result('good') == good and (tmp_path / 'out/results/good/model.npz').exists()
+    assert status == 1 and result('good') == good
+    assert (tmp_path / 'out/results/good/model.npz').exists()
 
 
 def test_own_images(run, tmp_path):
@@ -195,7 +197,8 @@ def test_own_images(run, tmp_path):
 
 def test_the_experiment_of_real_inputs(run, monkeypatch):
     monkeypatch.setattr(results.real_inputs, 'STAGES', ('a', 'b'))
-    assert run({'a': small_stage('--iteration 3'), 'b': small_stage('--iteration 3', 'real-inputs')})[0] == 0
+    assert run({'a': small_stage('--iteration 3'),
+                'b': small_stage('--iteration 3', 'real-inputs')})[0] == 0
     assert os.path.exists('out/results/real_inputs.png') and '## Real inputs' in page()
     for name, own in (('a', 'quantized'), ('b', 'real')):  # its own inputs are among the two
         assert result(name)['inputs'][own]['nats'] == pytest.approx(result(name)['nats'])
@@ -204,8 +207,9 @@ def test_the_experiment_of_real_inputs(run, monkeypatch):
 
 
 @pytest.mark.parametrize('args, words', [
-    (['nothing'], ['nothing', 'cifar10']), (['own-images'], ['--images']), (['--budget', 0], ['--budget']),
-    (['--gpu', 99], ['--gpu -1']), (['--out', 'file'], ['file']), (['--device', 'cpu'], ['--device'])])
+    (['nothing'], ['nothing', 'cifar10']), (['own-images'], ['--images']),
+    (['--budget', 0], ['--budget']), (['--gpu', 99], ['--gpu -1']), (['--out', 'file'], ['file']),
+    (['--device', 'cpu'], ['--device'])])
 def test_a_users_mistake(command, tmp_path, args, words):
     (tmp_path / 'file').write_text('')
     run = command('-m', 'wavenet.results', *args)

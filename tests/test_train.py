@@ -220,11 +220,11 @@ def test_an_interval(train, tmp_path):
     # 40 images in batches of 16: epochs end within iterations 3, 5 and 8
     assert [entry['iteration'] for entry in log(tmp_path)] == [2, 3, 4, 5, 6, 8]
     lines = [line.split() for line in result.stdout.splitlines()]
-    assert lines[0][0] == 'iteration' and [line[0] for line in lines[1:7]] == ['2', '3', '4', '5', '6', '8']
+    assert [line[0] for line in lines[:7]] == ['iteration', '2', '3', '4', '5', '6', '8']
     # The plot is against the iteration
-    expected = types.SimpleNamespace(out=str(tmp_path), get_extension=lambda name: types.SimpleNamespace(
-        log=log(tmp_path)))
-    extensions.LossPlot(['main/nll', 'validation/main/nll'], 'iteration')(expected)
+    report = types.SimpleNamespace(log=log(tmp_path))
+    trainer = types.SimpleNamespace(out=str(tmp_path), get_extension=lambda name: report)
+    extensions.LossPlot(['main/nll', 'validation/main/nll'], 'iteration')(trainer)
     assert (tmp_path / 'out/loss.png').read_bytes() == (tmp_path / 'loss.png').read_bytes()
 
 
@@ -248,7 +248,8 @@ def test_minutes(train, tmp_path):
 
     result = train('--epoch', 10 ** 6, '--minutes', 0.03, '--resume', 'auto')        # it goes on
     assert result.returncode == 0
-    assert log(tmp_path)[-1]['elapsed_time'] >= 1.8 and log(tmp_path)[-1]['iteration'] > last['iteration']
+    assert log(tmp_path)[-1]['elapsed_time'] >= 1.8
+    assert log(tmp_path)[-1]['iteration'] > last['iteration']
 
 
 def test_minutes_that_are_not_needed(train, tmp_path):

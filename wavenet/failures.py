@@ -1,4 +1,4 @@
-"""The post's failures, which are half of what it teaches: each is one mistake in what is right here.
+"""The post's failures, which are half of what it teaches: each is one mistake in what is right.
 
     python -m wavenet.failures --mistake no-colour-masks --dataset mnist --levels 8
 
@@ -32,9 +32,9 @@ def context_masks(shape, mask, colors, dtype=np.float32):
 def confused_output(h, conv2, conv4, colors):
     """`output_stack` in the wrong order: "Making masks work took a very long time".
 
-    "The problem was with reshape and transpose operations before loss layer" (bbf79d6): map i of the
-    last layer, which has seen what colour i % 3 may see, is taken for one of colour i // levels. So
-    the logits of R come from maps of which two thirds have seen R itself.
+    "The problem was with reshape and transpose operations before loss layer" (bbf79d6): map i of
+    the last layer, which has seen what colour i % 3 may see, is taken for one of colour i // levels.
+    So the logits of R come from maps of which two thirds have seen R itself.
     """
     logits = output_stack(h, conv2, conv4, colors)                    # (B, levels, C, H, W)
     batch_size, levels, _, height, width = logits.shape
@@ -43,8 +43,8 @@ def confused_output(h, conv2, conv4, colors):
 
 
 class ReLUAfter(models.ResidualBlock):
-    """A residual block with a ReLU after each convolution and after the sum, as He et al. (2015) have
-    it: "my initial approach was to follow He's approach" (cfb6521)."""
+    """A residual block with a ReLU after each convolution and after the sum, as He et al. (2015)
+    have it: "My initial approach was to follow He's approach" (cfb6521)."""
 
     def forward(self, x):
         h = F.relu(self.conv1(x))
@@ -53,8 +53,8 @@ class ReLUAfter(models.ResidualBlock):
 
 
 class RealInputs(datasets.ImageDataset):
-    """Images as they are, and the labels that their values have: "Initially I started with real values
-    as inputs and labels as outputs. However, model didn't work for me"."""
+    """Images as they are, and the labels that their values have: "Initially I started with real
+    values as inputs and labels as outputs. However, model didn't work for me"."""
 
     def __init__(self, images, classes, channels, levels, binarize=False, **options):
         if binarize:
@@ -81,13 +81,13 @@ MISTAKES = {
     'relu-after': (models, 'ResidualBlock', ReLUAfter),
     'real-inputs': (datasets, 'ImageDataset', RealInputs),
 }
-OF_THE_MODEL = ('no-colour-masks', 'wrong-colour-masks', 'relu-after')  # those break the fast generation
+# Those of the model, from which the fast generation does not draw
+OF_THE_MODEL = ('no-colour-masks', 'wrong-colour-masks', 'relu-after')
 
 
 @contextlib.contextmanager
 def made(mistake):
-    """A block in which the mistake is made by all models and data sets that are made and used there.
-    Training draws no pictures there, since for that it uses the fast generation.
+    """A block in which all models and data sets that are made and used have the mistake. Training draws no pictures there, since for that it uses the fast generation.
 
     Args:
         mistake: one of MISTAKES, or None.
@@ -107,7 +107,7 @@ def made(mistake):
 def make_parser():
     parser = train.make_parser()
     parser.prog = 'python -m wavenet.failures'
-    parser.description = "train.py with one of the post's mistakes in it, of which generate.py knows nothing."
+    parser.description = "train.py with one of the post's mistakes, of which generate.py knows nothing."
     parser.add_argument('--mistake', required=True, choices=sorted(MISTAKES), metavar='NAME',
                         help=', '.join(sorted(MISTAKES)))
     return parser

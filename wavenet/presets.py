@@ -8,14 +8,14 @@ Stage = collections.namedtuple('Stage', 'shows options on_cpu on_gpu mistake')
 Stage.__new__.__defaults__ = None,
 Stage.__doc__ = """One picture of the post.
 
-`shows`: what it is, and what the post says of it. `options`: of train.py. `on_cpu`, `on_gpu`: further
-options, size and length. `mistake`: one of `wavenet.failures.MISTAKES`, or None.
+`shows`: what it is, and what the post says of it. `options`: of train.py. `on_cpu`, `on_gpu`: more
+of them, size and length. `mistake`: one of `wavenet.failures.MISTAKES`, or None.
 """
 
 IMAGES = 'IMAGES'  # stands for the path that `--images` gives
 
-# Without a GPU: what a core does in two or three minutes. Of 1000 test images the likelihood is known to
-# one or two percent
+# Without a GPU: what a core does in a few minutes. Of 1000 test images the likelihood is known to one
+# percent
 SMALL = ('--hidden_dim 16 --blocks_num 6 --learning_rate 0.003 --average 0.995 --interval 200 '
          '--test_limit 1000 ')
 GRAY = SMALL + '--iteration 1600'

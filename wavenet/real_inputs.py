@@ -1,8 +1,8 @@
 """Why real inputs did not work for the author of the post, measured.
 
-"Initially I started with real values as inputs and labels as outputs. However, model didn't work for
-me until i switched to binarized MNIST (input are either zero or ones). I don't have any explanation
-for that."
+"Initially I started with real values as inputs and labels as outputs. However, model didn't work
+for me until i switched to binarized MNIST (input are either zero or ones). I don't have any
+explanation for that."
 
 A model that was trained with real inputs and one that was trained with quantized inputs are both
 tested with both. The labels, which they predict, are the same, so the likelihoods compare.
@@ -30,8 +30,8 @@ def measure(model, args, samples):
         samples: that were drawn from the model, (B, 1, H, W).
 
     Returns: a dict. For both kinds of INPUTS: `nats` and `error`, of the test set, and `start`, the
-        mean of -log p of the values at which a stroke starts, see `starts`. `ink` and `test_ink`: the
-        means of the pixels' values in the samples and in the quantized test set.
+        mean of -log p of the values at which a stroke starts, see `starts`. `ink` and `test_ink`:
+        the means of the pixels' values in the samples and in the quantized test set.
     """
     result = {'ink': float(samples.mean())}
     for inputs, mistake in INPUTS.items():
@@ -60,8 +60,8 @@ def start_nats(model, dataset, batchsize):
 
 
 def starts(labels):
-    """Where there is ink, and none at the four neighbours that come before: bool, of the shape of the
-    labels (B, 1, H, W)."""
+    """Where there is ink, and none at the four neighbours that come before: bool, of the shape of
+    the labels (B, 1, H, W)."""
     ink = cuda.to_cpu(labels) > 0
     height, width = ink.shape[2:]
     before = np.pad(ink, [(0, 0)] * 2 + [(1, 0), (1, 1)])

@@ -1,11 +1,11 @@
-"""The post's pictures, one after the other: trains the models of `wavenet/presets.py`, draws from each,
-measures it.
+"""The post's pictures, one after the other: trains the models of `wavenet/presets.py`, draws from
+each, measures it.
 
     python -m wavenet.results [NAME…] [--gpu N] [--budget MINUTES]
 
-A stage has a folder in `out/results`: `samples.png`, all that train.py writes (`model.npz`, `log`), and
-`result.json`. `out/results/index.md` shows all stages. Run again, it goes on where it stopped; what is
-done is left alone, unless its preset has changed.
+A stage has a folder in `out/results`: `samples.png`, all that train.py writes (`model.npz`, `log`),
+and `result.json`. `out/results/index.md` shows all stages. Run again, it goes on where it stopped;
+what is done is left alone, unless its preset has changed.
 """
 import json
 import math
@@ -82,8 +82,8 @@ def find_data(dataset, folders):
 
 
 def run_training(name, mistake, options):
-    """Runs train.py in a process of its own, to which it passes signals on. What it says on standard
-    error is said with the name of the stage.
+    """Runs train.py in a process of its own, to which it passes signals on. What train.py says on
+    standard error is said with the name of the stage.
 
     Raises: TrainingFailed where it fails; KeyboardInterrupt where a signal
         ended it.
@@ -171,17 +171,17 @@ def _save(folder, name, value):
 
 def make_parser():
     parser = cli.ArgumentParser(prog='python -m wavenet.results',
-                                description="Reproduces the post's pictures, and measures the models.")
+                                description="Reproduces the post's pictures, measures the models.")
     add = parser.add_argument
     add('names', nargs='*', metavar='NAME', help='stages, of {} (default: all)'.format(
         ', '.join(STAGES)))
     add('--gpu', '-g', type=int, default=-1, metavar='N',
-        help='number of the GPU, for models of the post\'s size; negative for the CPU, and small ones '
+        help="number of the GPU, for models of the post's size; negative for the CPU, and small ones "
              '(default: %(default)s)')
     parser.set_defaults(device=None)
     add('--budget', type=cli.positive_number, metavar='MINUTES',
-        help='stop the training of each stage after MINUTES, if it is not done before; a larger budget '
-             'goes on (default: as long as the preset says)')
+        help='stop the training of each stage after MINUTES, if it is not done before; a larger '
+             'budget goes on (default: as long as the preset says)')
     add('--data', action='append', metavar='DIR',
         help='folder with the files of mnist or cifar10; can be given twice; what is in none is '
              'downloaded')

@@ -1,4 +1,4 @@
-"""What the stages of `wavenet/results.py` have come to: a page, and figures of all stages together."""
+"""What the stages of `wavenet/results.py` have come to: a page, and figures of them together."""
 import json
 import math
 import os
@@ -12,9 +12,10 @@ from wavenet import files, real_inputs
 from wavenet.presets import STAGES
 
 PAGE = 'index.md'
-FIELDS = {'options', 'complete', 'images', 'nats', 'nats_error', 'bits_per_dim', 'bits_per_dim_error',
-          'dataset', 'values', 'levels', 'batchsize', 'parameters', 'gpu', 'curve', 'iteration', 'epoch',
-          'minutes'}  # of a result
+FIELDS = {  # of a result
+    'options', 'complete', 'images', 'nats', 'nats_error', 'bits_per_dim', 'bits_per_dim_error',
+    'dataset', 'values', 'levels', 'batchsize', 'parameters', 'gpu', 'curve', 'iteration', 'epoch',
+    'minutes'}
 
 def read(folder, name):
     """A JSON file, or None where there is none that can be read."""
@@ -82,8 +83,8 @@ def text(results, failed, figures):
                 result['nats'], result['nats_error'], result['images']),
             '{:.4f} ± {:.4f}'.format(result['bits_per_dim'], result['bits_per_dim_error']),
             '![{0}]({0}/samples.png)<br>{1}'.format(name, '; '.join(notes))))
-    lines.append('\nThe errors are standard errors of the mean over the test images. The minutes are of '
-                 'the training.\n')
+    lines.append('\nThe errors are standard errors of the mean over the test images. The minutes are '
+                 'those of the training.\n')
     if 'real_inputs.png' in figures:
         lines += ['\n## Real inputs\n\n', real_inputs.table(results), '\n']
     lines += ['\n![]({})\n'.format(figure) for figure in figures]
@@ -114,8 +115,8 @@ def sample_grid(results, pictures):
 def loss_curves(results):
     """The nll of the test images against the images that were trained on.
 
-    It is drawn as a share of what a uniform guess costs, values · log(levels) nats, so that pictures of
-    more colours and levels are on the same scale.
+    It is drawn as a share of what a uniform guess costs, values · log(levels) nats, so that pictures
+    of other colours and levels are on the same scale.
     """
     page = matplotlib.figure.Figure(figsize=(11, 6))
     FigureCanvasAgg(page)
