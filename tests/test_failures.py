@@ -112,7 +112,10 @@ def test_training_with_a_mistake(command, tmp_path):
     assert losses[0] == losses[1] != losses[2]
 
 
-def test_an_unknown_mistake(command):
-    result = command('-m', 'wavenet.failures', '--mistake', 'other')
+@pytest.mark.parametrize('args, word', [
+    (['--mistake', 'other'], 'relu-after'), ([], '--mistake'),
+    (['--mistake', 'relu-after', '--model', 'gated'], 'gated')])
+def test_a_users_mistake(command, args, word):
+    result = command('-m', 'wavenet.failures', *args)
     assert (result.returncode, result.stdout, result.stderr.count('\n')) == (2, '', 1)
-    assert 'relu-after' in result.stderr
+    assert word in result.stderr

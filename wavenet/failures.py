@@ -114,7 +114,10 @@ def make_parser():
 
 
 def main(parser):
-    with made(parser.parse_args().mistake):
+    args = parser.parse_args()
+    if args.model != 'pixelcnn':
+        parser.error("the mistakes are of the post's model: leave --model {} out".format(args.model))
+    with made(args.mistake):
         return train.main(parser)
 
 
