@@ -41,7 +41,7 @@ class Evaluator(extensions.Evaluator):
         iterator.reset()
         summary = reporter.DictSummary()
         for batch in tqdm.tqdm(iterator, total=-(-len(iterator.dataset) // iterator.batch_size),
-                               desc='testing', leave=False, disable=not sys.stdout.isatty()):
+                               desc='testing', leave=False, disable=not sys.stderr.isatty()):
             observation = {}
             with reporter.report_scope(observation), chainer.no_backprop_mode():
                 self.get_target('main')(*convert._call_converter(

@@ -100,7 +100,7 @@ def sample_grid(results, pictures):
     """The pictures of all stages in one figure."""
     columns = 5
     rows = math.ceil(len(results) / columns)
-    page = matplotlib.figure.Figure(figsize=(2.7 * columns, 3 * rows))
+    page = matplotlib.figure.Figure(figsize=(2.7 * columns, 3.3 * rows))
     FigureCanvasAgg(page)
     for number, (name, result) in enumerate(results.items()):
         axes = page.add_subplot(rows, columns, number + 1)
