@@ -168,6 +168,15 @@ def test_a_budget_that_is_not_needed(run):
     assert 'stopped before the end' not in page()
 
 
+def test_a_preset_of_some_minutes(run):
+    stages = {'stage': small_stage('--epoch 100 --minutes 0.03')}
+    assert run(stages, '--budget', 0.01)[0] == 0
+    assert not result('stage')['complete'] and 0.01 <= result('stage')['minutes'] < 0.03
+    assert run(stages)[0] == 0
+    assert result('stage')['complete'] and 0.03 <= result('stage')['minutes'] < 0.1
+    assert run(stages)[1].startswith('stage: done before')
+
+
 def test_a_stage_that_fails(run, tmp_path):
     stages = {'bad': small_stage('', options='--dataset a|b'), 'good': small_stage('--iteration 1')}
     status, out, err = run(stages)
