@@ -4,8 +4,9 @@ import sys
 import wavenet  # noqa: F401  before Chainer, which it makes importable
 import numpy as np
 import tqdm
+from chainer.backends import cuda
 
-from wavenet import cli, datasets, files, pictures, sampling, serialization
+from wavenet import cli, datasets, files, pictures, sampling, serialization, teams
 
 MOST_PIXELS = 512 * 512  # of a picture, where the model's file alone says how large it is
 
@@ -17,6 +18,7 @@ def make_parser():
     add('--model', '-m', required=True, metavar='FILE',
         help="out/model.npz, or the author's pixelcnn_N or snapshot_iter_N")
     cli.add_device_options(parser)
+    teams.add_option(parser)
     add('--count', '-c', type=size, default=10, metavar='N',
         help='N x N pictures, in a square, or, of a model with classes, N of each '
              '(default: %(default)s)')
@@ -42,17 +44,21 @@ def make_parser():
 
 
 def main(parser):
-    args = parser.parse_args()
+    args, team = teams.join(parser)
     if (args.complete is None) != (args.rows is None):
         parser.error('--complete and --rows go together')
     if args.complete and (args.height or args.width):
         parser.error('--complete takes height and width from the images')
     np.seterr(over='ignore', invalid='ignore')  # sampling.generate says it better
-    with parser.reporting():
+    if args.seed is None:
+        args.seed = team.bcast(np.random.randint(2 ** 32))
+    with team.reporting():
+        team.connect(args)
         for path, formats in ((args.output, pictures.PICTURES), (args.gif, pictures.ANIMATIONS)):
             if path is not None:
                 pictures.file_format(path, formats)
-                files.check_target(path)
+                if team.rank == 0:
+                    files.check_target(path)
         device = cli.use_device(args)
         model = serialization.load_model(args.model)
         if args.label is not None and args.label >= (model.classes or 0):
@@ -82,9 +88,15 @@ def main(parser):
             given = originals.repeat(args.count, axis=0), args.rows
         labels = None if args.label is None else np.full(batch, args.label)
         model.to_device(device)
-        with tqdm.tqdm(total=height * width, unit='pixel', disable=not sys.stderr.isatty()) as bar:
+        with tqdm.tqdm(total=height * width, unit='pixel',
+                       disable=team.rank or not cli.shows_progress(sys.stderr)) as bar:
             samples = sampling.generate(model, (batch, model.in_channels, height, width), args.seed,
-                                        args.method, given, progress=bar.update, labels=labels)
+                                        args.method, given, teams.part(batch, team),
+                                        progress=bar.update, labels=labels)
+    samples = np.concatenate(team.gather(cuda.to_cpu(samples)))
+    if team.rank:
+        return
+    with parser.reporting():
         cells = pictures.completions(originals, samples, args.rows) if args.complete \
             else pictures.grid(samples, lines)
         pictures.save(args.output, cells, args.scale)

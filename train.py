@@ -8,7 +8,8 @@ import chainer
 import numpy as np
 from chainer.training.extensions import ParameterStatistics
 
-from wavenet import averaging, cli, datasets, extensions, files, finite, gated, models
+from wavenet import (averaging, cli, data_parallel, datasets, extensions, files, finite, gated, models,
+                     teams)
 from wavenet.snapshots import Snapshots
 
 
@@ -17,7 +18,7 @@ def make_parser():
     add = parser.add_argument
     count = cli.whole_number(1)
     add('--batchsize', '-b', type=count, default=16, metavar='N',
-        help='images in a batch (default: %(default)s)')
+        help='images in a batch, with --communicator of each process (default: %(default)s)')
     add('--epoch', '-e', type=count, default=20, metavar='N',
         help='sweeps over the training images (default: %(default)s)')
     add('--iteration', type=count, metavar='N', help='stop after N batches, instead of --epoch')
@@ -27,6 +28,7 @@ def make_parser():
         help='test, log, draw and save after every N batches, too, not only after each epoch')
     cli.add_device_options(parser)
     cli.add_tf32_option(parser)
+    teams.add_option(parser)
     add('--resume', '-r', default='', metavar='FILE',
         help='go on from a snapshot, out/snapshot_iter_N, or, with "auto", from the newest in the '
              'folder of --out that is good; the options of the model and of the data must be those '
@@ -97,34 +99,8 @@ def make_model(args, class_count):
     return models.Classifier(kind(**sizes), normalize=args.model == 'gated')
 
 
-def main(parser):
-    args = parser.parse_args()
-    if args.loss == 'sigmoid' and args.levels != 2:
-        parser.error('--loss sigmoid is for --levels 2, not {}'.format(args.levels))
-    if args.binarize and args.levels != 2:
-        parser.error('--binarize makes 2 levels: give --levels 2, not {}'.format(args.levels))
-    if args.form and args.model != 'gated':
-        parser.error('--form is for --model gated')
-    if args.clip is None:
-        args.clip = 1.0 if args.model == 'gated' else 0
-    if args.weight_decay is None:
-        args.weight_decay = 0.0001 if args.model == 'gated' else 0
-    if not args.out:
-        parser.error('--out: give the name of a folder')
-    np.seterr(over='ignore', invalid='ignore')  # wavenet.finite says it better
-    with parser.reporting():
-        device = cli.use_device(args)
-        train, test = datasets.load(args.dataset, args.channels, args.levels, args.data,
-                                    args.binarize, args.seed, args.test_limit)
-        if args.batchsize > max(len(train), parser.get_default('batchsize')):
-            raise ValueError('--batchsize {}: there are only {} images to train on'.format(
-                args.batchsize, len(train)))
-        np.random.seed(args.seed)  # Chainer draws the weights from here
-        model = make_model(args, train.class_count)
-        for part in (model, train, test):
-            part.to_device(device)
-    average = averaging.WeightAverage(model, args.average) if args.average else None
-    tested = average.model if average else model
+def make_optimizer(args, model):
+    """Adam, with what is asked for of clipping and weight decay"""
     optimizer = chainer.optimizers.Adam(args.learning_rate).setup(model)
     if args.gradclip:
         optimizer.add_hook(chainer.optimizer_hooks.GradientHardClipping(
@@ -133,12 +109,75 @@ def main(parser):
         optimizer.add_hook(chainer.optimizer_hooks.GradientClipping(args.clip))
     if args.weight_decay:
         optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(args.weight_decay))
+    return optimizer
 
-    updater = chainer.training.StandardUpdater(
-        datasets.batches(train, args.batchsize, shuffle_seed=args.seed), optimizer,
+
+def check(parser, args):
+    """What options say only together; the defaults that depend on the model are filled in."""
+    if args.loss == 'sigmoid' and args.levels != 2:
+        parser.error('--loss sigmoid is for --levels 2, not {}'.format(args.levels))
+    if args.binarize and args.levels != 2:
+        parser.error('--binarize makes 2 levels: give --levels 2, not {}'.format(args.levels))
+    if args.form and args.model != 'gated':
+        parser.error('--form is for --model gated')
+    if not args.out:
+        parser.error('--out: give the name of a folder')
+    if args.clip is None:
+        args.clip = 1.0 if args.model == 'gated' else 0
+    if args.weight_decay is None:
+        args.weight_decay = 0.0001 if args.model == 'gated' else 0
+
+
+def prepare_folder(folder, paths, lock):
+    """Makes the folder for all that is written, as far as need be, and claims it.
+
+    Args:
+        folder: where.
+        paths: of files that will be written.
+        lock: that of the folder, if it was there before.
+
+    Returns: the lock.
+
+    Raises: OSError where something cannot be written.
+    """
+    for needed in (folder, os.path.join(folder, 'samples')):
+        files.make_folder(needed)
+    lock = lock or files.lock(folder)
+    for path in [os.path.join(folder, 'log')] + paths:
+        files.check_target(path)
+    files.remove_leftovers(folder, r'snapshot_iter_\d+|model\.npz|log|loss\.png')
+    files.remove_leftovers(os.path.join(folder, 'samples'), r'epoch_\d+\.png')
+    return lock
+
+
+def main(parser):
+    args, team = teams.join(parser)
+    check(parser, args)
+    np.seterr(over='ignore', invalid='ignore')  # wavenet.finite says it better
+    with team.reporting():
+        team.connect(args)
+        device = cli.use_device(args)
+    with team.reporting():
+        with team.one_first():  # it may be a download
+            train, test = datasets.load(args.dataset, args.channels, args.levels, args.data,
+                                        args.binarize, args.seed, args.test_limit)
+        batchsize = args.batchsize * team.size
+        if batchsize > max(len(train), parser.get_default('batchsize')):
+            raise ValueError('--batchsize {}: there are only {} images to train on'.format(
+                batchsize if team.size == 1 else '{} of each of {} processes'.format(
+                    args.batchsize, team.size), len(train)))
+        np.random.seed(args.seed)  # Chainer draws the weights from here
+        model = make_model(args, train.class_count)
+        for part in (model, train, test):
+            part.to_device(device)
+    average = averaging.WeightAverage(model, args.average) if args.average else None
+    tested = average.model if average else model
+    optimizer = make_optimizer(args, model)
+    updater = data_parallel.updater(
+        team, datasets.batches(train, batchsize, shuffle_seed=args.seed), optimizer,
         converter=train.converter, device=device)
     stop = (args.iteration, 'iteration') if args.iteration else (args.epoch, 'epoch')
-    limit = extensions.TimeLimit(*stop, minutes=args.minutes)
+    limit = extensions.TimeLimit(*stop, minutes=args.minutes, decide=team.decide)
     trainer = chainer.training.Trainer(updater, limit, out=args.out)
 
     def epoch_ends(trainer):  # or the run does, or an interval
@@ -151,74 +190,79 @@ def main(parser):
         seed=args.seed, average=args.average)
     columns = ['iteration' if args.interval else 'epoch',
                'main/nll', 'validation/main/nll', 'validation/main/bits/dim']
-    terminal = sys.stdout.isatty()
+    terminal = cli.shows_progress(sys.stdout)
     snapshots = Snapshots(epoch_ends)
     outputs = [extensions.ModelFile(tested.predictor, dataset=args.dataset, **settings),
                extensions.LossPlot(columns[1:3], columns[0]),
                extensions.SampleGrid(tested.predictor, train.shape, args.seed)]
 
-    # In the order of an iteration
+    # In the order of an iteration. What does not change the training is for one rank.
+    extend_one = trainer.extend if team.rank == 0 else lambda *_, **__: None
     trainer.extend(extensions.Settings(**settings))
     trainer.extend(extensions.RandomState())
     trainer.extend(extensions.LearningRateDecay(optimizer, args.lr_decay))
     if average:
         trainer.extend(average)
-    trainer.extend(extensions.Evaluator(
-        datasets.batches(test, args.batchsize), tested, converter=test.converter, device=device),
-        trigger=epoch_ends)
+    trainer.extend(data_parallel.evaluator(
+        team, datasets.batches(test, args.batchsize), tested, converter=test.converter,
+        device=device), trigger=epoch_ends)
     if args.stats:
-        trainer.extend(ParameterStatistics(
+        extend_one(ParameterStatistics(
             [model.predictor.conv1, model.predictor.conv2, model.predictor.conv4],
             trigger=epoch_ends), trigger=epoch_ends)
-    trainer.extend(finite.check_loss, priority=chainer.training.PRIORITY_WRITER - 1)
-    trainer.extend(extensions.LogReport(trigger=epoch_ends))
-    trainer.extend(extensions.PrintReport(
+    extend_one(finite.check_loss, priority=chainer.training.PRIORITY_WRITER - 1)
+    extend_one(extensions.LogReport(trigger=epoch_ends))
+    extend_one(extensions.PrintReport(
         columns, out=sys.stdout if terminal else extensions.PlainOutput()), trigger=epoch_ends)
-    trainer.extend(snapshots)
+    extend_one(snapshots)
     for output in outputs:
-        trainer.extend(output, trigger=epoch_ends)
+        extend_one(output, trigger=epoch_ends)
     if terminal:
-        trainer.extend(extensions.ProgressBar(update_interval=1))
-    trainer.extend(extensions.Interruption(snapshots))
+        extend_one(extensions.ProgressBar(update_interval=1))
+    trainer.extend(data_parallel.interruption(team, snapshots))
 
-    with parser.reporting():
-        lock = files.lock(args.out)
-        if args.resume:
+    with team.reporting():
+        lock = team.rank == 0 and files.lock(args.out)
+        if team.rank == 0 and args.resume:
             snapshots.resume(args.resume, trainer)
-        unit, reached = stop[1], getattr(updater, stop[1])
-        if limit.is_over(trainer):
-            unit, reached = 'minutes', args.minutes
-        done = unit == 'minutes' or reached >= stop[0]
+    data_parallel.start(team, trainer, snapshots.newest)
+    unit, reached = stop[1], getattr(updater, stop[1])
+    done = reached >= stop[0]
+    if limit.is_over(trainer):
+        unit, reached, done = 'minutes', args.minutes, True
+    with team.reporting():
         if done:
             already = '{} is at {} {} already: give a larger --{}'.format(
                 snapshots.newest, unit, reached, unit)
             if args.resume != 'auto':
                 raise ValueError(already)
-            cli.say(already)
-        for folder in (args.out, os.path.join(args.out, 'samples')):
-            files.make_folder(folder)
-        lock = lock or files.lock(args.out)  # noqa: F841  held until the end
-        for path in [os.path.join(args.out, 'log')] + [output.path(trainer) for output in outputs]:
-            files.check_target(path)
-        files.remove_leftovers(args.out, r'snapshot_iter_\d+|model\.npz|log|loss\.png')
-        files.remove_leftovers(os.path.join(args.out, 'samples'), r'epoch_\d+\.png')
+            if team.rank == 0:
+                cli.say(already)
+        if team.rank == 0:  # the lock is held until the end
+            lock = prepare_folder(  # noqa: F841
+                args.out, [output.path(trainer) for output in outputs], lock)
 
     def advice():
+        if team.rank:
+            return '; --resume auto goes on from the last snapshot'
         return '; --resume {} goes on from the last snapshot'.format(
             shlex.quote(snapshots.newest)) if snapshots.newest else '; there is no snapshot yet'
 
     try:
         with parser.reporting(status=1, advice=advice):
-            if args.resume and epoch_ends(trainer):  # the run may have ended before it wrote these
+            # The run may have ended before it wrote these
+            if args.resume and team.rank == 0 and epoch_ends(trainer):
                 for output in outputs:
                     if files.is_older(output.path(trainer), snapshots.newest):
                         output(trainer)
             if not done:
                 trainer.run(show_loop_exception_msg=False)
     except KeyboardInterrupt as interruption:
-        cli.say('interrupted at iteration {}'.format(updater.iteration) + advice())
-        return cli.interruption_status(interruption)
-    print('python generate.py --model', shlex.quote(outputs[0].path(trainer)))
+        if team.rank == 0:
+            cli.say('interrupted at iteration {}'.format(updater.iteration) + advice())
+        team.leave(cli.interruption_status(interruption))
+    if team.rank == 0:
+        print('python generate.py --model', shlex.quote(outputs[0].path(trainer)))
 
 
 if __name__ == '__main__':

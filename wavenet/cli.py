@@ -94,6 +94,12 @@ def say(message):
               file=sys.stderr, flush=True)
 
 
+def shows_progress(stream):
+    """Whether a stream is a terminal, for which progress is shown. Open MPI gives each process one,
+    which is none to the user."""
+    return stream.isatty() and 'OMPI_COMM_WORLD_RANK' not in os.environ
+
+
 def whole_number(least, most=None):
     """An argparse type: int from `least` to `most`."""
     def parse(text):

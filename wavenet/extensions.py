@@ -41,7 +41,8 @@ class Evaluator(extensions.Evaluator):
         iterator.reset()
         summary = reporter.DictSummary()
         for batch in tqdm.tqdm(iterator, total=-(-len(iterator.dataset) // iterator.batch_size),
-                               desc='testing', leave=False, disable=not sys.stderr.isatty()):
+                               desc='testing', leave=False,
+                               disable=not cli.shows_progress(sys.stderr)):
             observation = {}
             with reporter.report_scope(observation), chainer.no_backprop_mode():
                 self.get_target('main')(*convert._call_converter(
@@ -205,10 +206,13 @@ class TimeLimit(triggers.IntervalTrigger):
     Args:
         period, unit: as of Chainer's trigger: a number, and 'epoch' or 'iteration'.
         minutes: of training, those before it was resumed included; None for no limit.
+        decide: called with a function that says whether they are over; returns what it says, or, of
+            several processes, what that of the first one says.
     """
 
-    def __init__(self, period, unit, minutes=None):
+    def __init__(self, period, unit, minutes=None, decide=lambda ask: ask()):
         super().__init__(period, unit)
+        self.decide = decide
         self.seconds = math.inf if minutes is None else 60 * minutes
         self._answer = None, False
 
@@ -220,7 +224,8 @@ class TimeLimit(triggers.IntervalTrigger):
         """Whether the minutes are over. In one iteration it is the same for all who ask."""
         iteration = trainer.updater.iteration
         if self._answer[0] != iteration:
-            self._answer = iteration, _elapsed_time(trainer) >= self.seconds
+            self._answer = iteration, self.seconds < math.inf and self.decide(
+                lambda: _elapsed_time(trainer) >= self.seconds)
         return self._answer[1]
 
 
@@ -244,6 +249,7 @@ class Interruption(extension.Extension):
     """
 
     priority = -1000  # after all others
+    signals = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
     def __init__(self, snapshots):
         self.snapshots = snapshots
@@ -251,7 +257,7 @@ class Interruption(extension.Extension):
         self._before = {}
 
     def initialize(self, trainer):
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in self.signals:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and a shell's & ask for
                 self._before[number] = signal.signal(number, self._ask)
 

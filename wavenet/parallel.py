@@ -19,6 +19,15 @@ WORKERS = max([library.num_threads for library in _libraries], default=1)
 _pool = ThreadPoolExecutor(max(1, WORKERS - 1), thread_name_prefix='wavenet')
 
 
+def limit(cores):
+    """Takes no more than that many cores from now on. Returns: how many they are."""
+    global WORKERS
+    WORKERS = min(WORKERS, cores)
+    for library in _libraries:
+        library.set_num_threads(min(library.num_threads, cores))
+    return WORKERS
+
+
 class Parts:
     """An iterator over parts that several threads take from. It ends early where one has failed."""
 
