@@ -21,7 +21,7 @@ def run(*args, cwd=ROOT):
 
 
 def test_the_curves_are_the_logs():
-    axes, = curve.figure({'a': LOG, 'b': LOG[:1]}).axes
+    axes, = curve.figure({'a, ': LOG, 'b, ': LOG[:1]}).axes
     curves = {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
     assert curves == {
         'a, test': [[n, 90 / n] for n in (10, 100, 1000)],

@@ -3,7 +3,7 @@
     python -m wavenet.curve out/log [LOG...] [--output curve.png]
 
 For each log: dashed, the mean of the training images since the line before; with dots, the test
-images. Batches are on a scale of powers, on which a loss is nearly straight, so that one sees where
+images. Batches are on a logarithmic scale, on which a loss is nearly straight, so that one sees where
 it is going.
 """
 import json
@@ -13,7 +13,7 @@ import sys
 import wavenet  # noqa: F401  before Matplotlib, for what Chainer needs
 import matplotlib.figure
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from wavenet import cli, files, pictures
 
@@ -36,19 +36,20 @@ def read_log(path):
 
 
 def figure(logs):
-    """Curves of {label: log} as a Matplotlib figure."""
+    """The curves of {what to call it: log} as a Matplotlib figure."""
     page = matplotlib.figure.Figure((7, 4), facecolor='white')
     FigureCanvasAgg(page)
     axes = page.add_subplot(xlabel='batches', ylabel='nats per image', xscale='log')
     for label, log in logs.items():
         batches = [entry['iteration'] for entry in log]
         line, = axes.plot(batches, [entry[TEST] for entry in log], 'o-', markersize=3,
-                          label='{}, test'.format(label))
+                          label=label + 'test')
         axes.plot(batches, [entry[TRAINING] for entry in log], '--', color=line.get_color(),
-                  label='{}, training'.format(label))
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(ScalarFormatter())
-    axes.grid(which='both', color='0.9')
+                  label=label + 'training')
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter('{x:,.0f}'))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.grid(color='0.9')
     axes.legend()
     page.tight_layout()
     return page
@@ -68,7 +69,8 @@ def main(parser):
     with parser.reporting():
         kind = pictures.file_format(args.output, pictures.PICTURES)
         files.check_target(args.output)
-        page = figure({path: read_log(path) for path in args.logs})
+        page = figure({path + ', ' if len(args.logs) > 1 else '': read_log(path)
+                       for path in args.logs})
         with files.atomic_write(args.output) as file:
             page.savefig(file, format=kind, dpi=100)
     print(args.output)
