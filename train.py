@@ -192,7 +192,10 @@ def main(parser):
                'main/nll', 'validation/main/nll', 'validation/main/bits/dim']
     terminal = cli.shows_progress(sys.stdout)
     snapshots = Snapshots(epoch_ends)
-    outputs = [extensions.ModelFile(tested.predictor, dataset=args.dataset, **settings),
+    training = {name: getattr(args, name) for name in (
+        'learning_rate', 'lr_decay', 'gradclip', 'clip', 'weight_decay')}
+    outputs = [extensions.ModelFile(tested.predictor, dataset=args.dataset, batchsize=batchsize,
+                                    **settings, **training),
                extensions.LossPlot(columns[1:3], columns[0]),
                extensions.SampleGrid(tested.predictor, train.shape, args.seed)]
 
@@ -227,13 +230,12 @@ def main(parser):
             snapshots.resume(args.resume, trainer)
     data_parallel.start(team, trainer, snapshots.newest)
     unit, reached = stop[1], getattr(updater, stop[1])
-    done = reached >= stop[0]
+    done, at = reached >= stop[0], '{} {}'.format(unit, reached)
     if limit.is_over(trainer):
-        unit, reached, done = 'minutes', args.minutes, True
+        done, unit, at = True, 'minutes', '{} minutes'.format(args.minutes)
     with team.reporting():
         if done:
-            already = '{} is at {} {} already: give a larger --{}'.format(
-                snapshots.newest, unit, reached, unit)
+            already = '{} is at {} already: give a larger --{}'.format(snapshots.newest, at, unit)
             if args.resume != 'auto':
                 raise ValueError(already)
             if team.rank == 0:
