@@ -126,7 +126,7 @@ def loss_curves(results):
         uniform = result['values'] * math.log(result['levels'])
         axes.plot([iteration * result['batchsize'] for iteration, _ in result['curve']],
                   [nll / uniform for _, nll in result['curve']], label=name,
-                  color='C{}'.format(number % 10), marker='.',
+                  color='C{}'.format(number % 10), marker='.' if number < 10 else '^',
                   linestyle='--' if STAGES[name].mistake else '-')
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(ScalarFormatter())
