@@ -26,6 +26,7 @@ from wavenet.presets import IMAGES, STAGES
 
 COUNT, NAIVE_COUNT = 10, 4  # rows and columns of pictures; of those by the post's loop
 SEED = 0  # of the draws
+PRESET = 'preset.json'  # the options of the training that a stage's folder is for
 
 # By which of its files a folder of a data set is known
 FILES = {'mnist': [name + ending for name in downloads.MNIST_FILES for ending in ('', '.gz')],
@@ -49,13 +50,18 @@ def run_stage(name, args, device):
         print('{}: done before'.format(name), flush=True)
         return
     files.make_folder(folder)
-    goes_on = results_page.read(folder, 'preset.json') == options and snapshots.find(folder)
-    _save(folder, 'preset.json', options)
+    goes_on = False
+    if results_page.read(folder, PRESET) == options:
+        # Those that are older are of another preset
+        goes_on = any(not files.is_older(snapshot, os.path.join(folder, PRESET))
+                      for snapshot in snapshots.find(folder))
+    else:
+        _save(folder, PRESET, options)
 
     chosen = train.make_parser().parse_args(options)
     chosen.data = find_data(chosen.dataset, args.data or [])
     minutes = min(filter(None, (chosen.minutes, args.budget)), default=None)
-    further = ['--out', folder] + ['--resume', 'auto'] * bool(goes_on)
+    further = ['--out', folder] + ['--resume', 'auto'] * goes_on
     for option, value in (('--data', chosen.data), ('--minutes', minutes),
                           ('--gpu', args.gpu if args.gpu >= 0 else None)):
         further += [] if value is None else [option, str(value)]
