@@ -224,7 +224,7 @@ def test_the_experiment_of_real_inputs(run, monkeypatch):
 @pytest.mark.parametrize('args, words', [
     (['nothing'], ['nothing', 'cifar10']), (['own-images'], ['--images']),
     (['--budget', 0], ['--budget']), (['--gpu', 99], ['--gpu -1']), (['--out', 'file'], ['file']),
-    (['--device', 'cpu'], ['--device'])])
+    (['--device', 'cpu'], ['--device']), (['--data', '.'], ['--data .', 'mnist'])])
 def test_a_users_mistake(command, tmp_path, args, words):
     (tmp_path / 'file').write_text('')
     run = command('-m', 'wavenet.results', *args)

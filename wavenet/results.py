@@ -208,6 +208,10 @@ def main(parser):
     names = args.names or [name for name in STAGES if name != 'own-images' or args.images]
     np.seterr(over='ignore', invalid='ignore')  # what finds such numbers says it better
     with parser.reporting():
+        for folder in args.data or []:
+            if not any(find_data(dataset, [folder]) for dataset in FILES):
+                raise ValueError('--data {}: there is no file of mnist or cifar10 in this folder'.format(
+                    folder))
         device = cli.use_device(args)
         files.make_folder(args.out)
         files.check_target(os.path.join(args.out, results_page.PAGE))
