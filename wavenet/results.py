@@ -210,8 +210,8 @@ def main(parser):
     with parser.reporting():
         for folder in args.data or []:
             if not any(find_data(dataset, [folder]) for dataset in FILES):
-                raise ValueError('--data {}: there is no file of mnist or cifar10 in this folder'.format(
-                    folder))
+                raise ValueError(
+                    '--data {}: no file of mnist or cifar10 is in this folder'.format(folder))
         device = cli.use_device(args)
         files.make_folder(args.out)
         files.check_target(os.path.join(args.out, results_page.PAGE))
