@@ -2,14 +2,12 @@
 import os
 import shutil
 import signal
-import subprocess
-import time
 
 import numpy as np
 import pytest
 
 from conftest import ROOT
-from test_resume import results
+from test_resume import results, start  # noqa: F401  fixture
 from test_train import SMALL, images, log, parameters, train  # noqa: F401  fixtures
 from wavenet import snapshots
 
@@ -125,31 +123,14 @@ def test_two_ranks_go_on_from_what_one_process_left(train, train_by, tmp_path): 
 # Signals, as mpiexec gets them
 
 @pytest.fixture
-def start(mpiexec, ranks, images, tmp_path):  # noqa: F811
+def start_two(mpiexec, ranks, start):  # noqa: F811
     """Starts train.py by two ranks in the background."""
-    processes = []
-
-    def start(*args):
-        process = subprocess.Popen(
-            mpiexec(2) + [os.path.join(ROOT, 'train.py'), '--dataset', images] + [
-                str(arg) for arg in SMALL + ['--batchsize', 8, '--communicator', 'naive', *args]],
-            cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            universal_newlines=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
-        processes.append(process)
-        while not (tmp_path / 'out/model.npz').exists():
-            assert process.poll() is None, process.communicate()[1]
-            time.sleep(0.02)
-        return process
-
-    yield start
-    for process in processes:
-        process.kill()
-        process.communicate()
+    return lambda *args: start('--batchsize', 8, '--communicator', 'naive', *args,
+                               python=mpiexec(2))
 
 
-def test_a_signal_ends_all_after_one_snapshot(start, train_by, tmp_path):  # noqa: F811
-    process = start('--epoch', 10 ** 9)
+def test_a_signal_ends_all_after_one_snapshot(start_two, train_by, tmp_path):  # noqa: F811
+    process = start_two('--epoch', 10 ** 9)
     refused = train_by(2, '--epoch', 1)
     assert refused.returncode == 2
     assert refused.stderr == SAID + (
@@ -164,9 +145,9 @@ def test_a_signal_ends_all_after_one_snapshot(start, train_by, tmp_path):  # noq
     assert not list(tmp_path.rglob('*.tmp'))
 
 
-def test_ctrl_c_ends_all_and_loses_nothing(start, train_by, tmp_path):
+def test_ctrl_c_ends_all_and_loses_nothing(start_two, train_by, tmp_path):
     # mpiexec lets its processes live for half a second: a snapshot may or may not be written
-    process = start('--epoch', 10 ** 9)
+    process = start_two('--epoch', 10 ** 9)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode != 0

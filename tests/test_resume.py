@@ -235,13 +235,13 @@ def start(images, tmp_path):  # noqa: F811
     """Starts train.py in the background, where a terminal's signals would reach it."""
     processes = []
 
-    def start(*args, wait_for='out/model.npz', ignored=(), **kwargs):
+    def start(*args, wait_for='out/model.npz', ignored=(), python=(sys.executable,), **kwargs):
         def signals():
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
 
         process = subprocess.Popen(
-            [sys.executable, os.path.join(ROOT, 'train.py'), '--dataset', images]
+            list(python) + [os.path.join(ROOT, 'train.py'), '--dataset', images]
             + [str(arg) for arg in SMALL + list(args)], cwd=str(tmp_path), stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, universal_newlines=True, preexec_fn=signals, **kwargs)
         processes.append(process)
