@@ -1,4 +1,5 @@
 """The mistakes do what they are named for, and are gone afterwards."""
+import itertools
 import json
 
 import wavenet  # noqa: F401  before Chainer
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from chainer.backends import cuda
 
-from wavenet import datasets, extensions, failures, models
+from wavenet import datasets, evaluate, extensions, failures, models, serialization
 
 PIXEL = 3, 4
 
@@ -36,6 +37,28 @@ def reach(mistake, color):
 def test_what_a_pixel_sees_of_itself(mistake, own):
     for color in range(3):
         assert reach(mistake, color) == (own[color], False, True)
+
+
+@pytest.mark.parametrize('mistake', [None, *failures.OF_THE_MODEL])
+def test_only_where_no_value_sees_itself_the_probabilities_sum_to_1(mistake):
+    labels = np.array(list(itertools.product((0, 1), repeat=12))).reshape(-1, 3, 2, 2)
+    images = datasets.ImageDataset((255 * labels).astype('u1'), np.zeros(len(labels)), 3, 2)
+    with failures.made(mistake):
+        np.random.seed(0)
+        model = models.PixelCNN(3, 24, 1, 12, 2)
+        model.conv4.W.array *= 10
+        total = np.exp(-evaluate.image_nats(model, images, 4096)).sum()
+    assert (abs(total - 1) < 1e-4) == (mistake not in failures.NO_LIKELIHOOD)
+
+
+@pytest.mark.parametrize('mistake', failures.OF_THE_MODEL)
+def test_a_model_with_a_mistake_is_for_nothing_else(mistake, tmp_path):
+    path = str(tmp_path / 'model.npz')
+    with failures.made(mistake):
+        serialization.save_model(path, models.PixelCNN(3, 6, 1, 6, 2))
+        serialization.load_model(path)
+    with pytest.raises(ValueError, match=mistake):
+        serialization.load_model(path)
 
 
 def test_masks_without_colours_are_those_of_the_context():

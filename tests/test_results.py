@@ -3,6 +3,8 @@ import json
 import os
 import shlex
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -11,7 +13,7 @@ import pytest
 from PIL import Image
 
 from conftest import ROOT
-from wavenet import cli, datasets, evaluate, failures, presets, results, serialization
+from wavenet import cli, datasets, evaluate, failures, files, presets, results, serialization
 
 import train as train_script
 
@@ -241,3 +243,57 @@ def test_the_folder_of_a_data_set(tmp_path):
     assert results.find_data('cifar10', folders) == folders[1]
     assert results.find_data('mnist', folders) == folders[2]
     assert results.find_data('mnist', folders[:2]) is results.find_data('mine', folders) is None
+
+
+def test_a_preset_that_is_none_loses_nothing(run):
+    good = {'one': small_stage('--iteration 4')}
+    assert run(good, '--budget', 1e-9)[0] == 0
+    before = sorted(os.listdir('out/results/one'))
+    status, _, err = run({'one': small_stage('--iteration 4 --nonsense')}, 'one')
+    assert status == 1 and 'one: error: unrecognized arguments: --nonsense' in err
+    assert sorted(os.listdir('out/results/one')) == before
+    assert '--resume auto' in run(good, 'one')[1]
+
+
+def test_another_mistake_is_another_stage(run):
+    assert run({'one': small_stage('--iteration 2')}, 'one')[0] == 0
+    status, out, _ = run({'one': small_stage('--iteration 2', 'relu-after')}, 'one')
+    assert status == 0 and '--mistake relu-after' in out
+
+
+def test_a_curve_is_a_share_of_a_uniform_guess():
+    done = {name: dict(values=10, levels=4, batchsize=batchsize, curve=[[5, 7.0], [10, 6.0]])
+            for name, batchsize in (('levels4', 16), ('levels8-gray', 8))}
+    lines = results.results_page.loss_curves(done).axes[0].lines
+    for line, batchsize in zip(lines, (16, 8)):
+        x, y = line.get_data()
+        assert list(x) == [5 * batchsize, 10 * batchsize]
+        np.testing.assert_allclose(y, np.array([7, 6]) / (10 * np.log(4)))
+
+
+def test_the_training_ends_when_its_parent_is_killed(tmp_path):
+    code = ('import sys; sys.path.insert(0, {!r}); from wavenet import presets, results; '
+            'results.STAGES = {{"one": presets.Stage("", {!r}, "--iteration 1000000", "")}}; '
+            'results.run_stage("one", results.make_parser().parse_args([]), None)').format(ROOT, TINY)
+    parent = subprocess.Popen([sys.executable, '-c', code], cwd=str(tmp_path),
+                              env=dict(os.environ, PYTHONPATH=ROOT), stdout=subprocess.DEVNULL)
+    folder = tmp_path / 'out/results/one'
+    wait_until((folder / 'samples').exists)
+    with pytest.raises(BlockingIOError):
+        files.lock(str(folder))
+    parent.kill()
+    parent.wait()
+
+    def is_free():
+        try:
+            return files.lock(str(folder))
+        except BlockingIOError:
+            return None
+    wait_until(is_free)
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

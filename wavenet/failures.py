@@ -15,7 +15,7 @@ import chainer.functions as F
 import numpy as np
 
 import train
-from wavenet import cli, datasets, extensions, models
+from wavenet import cli, datasets, extensions, models, serialization
 from wavenet.models import make_mask, output_stack
 from wavenet.utils import quantize
 
@@ -43,8 +43,9 @@ def confused_output(h, conv2, conv4, colors):
 
 
 class ReLUAfter(models.ResidualBlock):
-    """A residual block with a ReLU after each convolution and after the sum, as He et al. (2015)
-    have it: "My initial approach was to follow He's approach" (cfb6521)."""
+    """A residual block with a ReLU after its convolutions, that of the last one after the sum, as He
+    et al. (2015) have it: "My initial approach was to follow He's approach". (cfb6521 has one after
+    the model's first layer, too.)"""
 
     def forward(self, x):
         h = F.relu(self.conv1(x))
@@ -82,6 +83,7 @@ MISTAKES = {
     'real-inputs': (datasets, 'ImageDataset', RealInputs),
 }
 # Those of the model, from which the fast generation does not draw
+NO_LIKELIHOOD = ('wrong-colour-masks',)  # a value sees itself: no probabilities that sum to 1
 OF_THE_MODEL = ('no-colour-masks', 'wrong-colour-masks', 'relu-after')
 
 
@@ -94,6 +96,8 @@ def made(mistake):
     """
     changes = [MISTAKES[mistake], (extensions.SampleGrid, '__call__', lambda self, trainer: None)] \
         if mistake else []
+    if mistake in OF_THE_MODEL:  # the file says so, and is of no use elsewhere
+        changes.append((serialization, 'MISTAKE', mistake))
     right = [getattr(where, name) for where, name, _ in changes]
     try:
         for where, name, wrong in changes:

@@ -38,11 +38,11 @@ STAGES = {
         '"8-way softmax image (note that image is grayscale now)"',
         '--dataset mnist --channels 1 --levels 8', GRAY, '--epoch 10'),
     'levels8-rgb': Stage(
-        '"8-way RGB configuration (one can notice some colors due to not perfect model)"',
+        '8-way RGB with colour masks, which "took a very long time"',
         '--dataset mnist --levels 8', RGB, '--epoch 25'),
     'levels256-rgb': Stage(
         '256 levels, RGB: "Once masks were correct (I hope) results improved dramatically"',
-        '--dataset mnist --levels 256', RGB256, '--epoch 20'),
+        '--dataset mnist --levels 256', RGB256, '--epoch 25'),
     'cifar10': Stage(
         'CIFAR-10, 256 levels: "results for training for 1 hour with NVIDIA GTX Titan X Pascal"',
         '--dataset cifar10 --levels 256', RGB256, '--epoch 100 --minutes 60'),
@@ -52,13 +52,14 @@ STAGES = {
 
     # What went wrong
     'no-colour-masks': Stage(
-        'Masks without colours: "I felt I should abandon masks altogether"',
+        'Without colour masks, as the author drew "8-way RGB configuration (one can notice some '
+        'colors due to not perfect model)"',
         '--dataset mnist --levels 8', RGB, '--epoch 25', 'no-colour-masks'),
     'wrong-colour-masks': Stage(
         'Colour masks, and an output that confuses the colours: "i was getting results like that"',
         '--dataset mnist --levels 8', RGB, '--epoch 25', 'wrong-colour-masks'),
     'relu-after': Stage(
-        'ReLU after the convolutions: "my model wasn\'t learning anything useful"',
+        'ReLU after the convolutions: "I\'m not thinking there is big difference between two"',
         '--dataset mnist --channels 1 --levels 8', GRAY, '--epoch 10', 'relu-after'),
     'levels2': Stage(
         'Inputs of 2 levels, to compare with the next',

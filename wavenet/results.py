@@ -7,6 +7,7 @@ A stage has a folder in `out/results`: `samples.png`, all that train.py writes (
 and `result.json`. `out/results/index.md` shows all stages. Run again, it goes on where it stopped;
 what is done is left alone, unless its preset has changed.
 """
+import ctypes
 import json
 import math
 import os
@@ -33,6 +34,9 @@ FILES = {'mnist': [name + ending for name in downloads.MNIST_FILES for ending in
          'cifar10': [downloads.CIFAR_ARCHIVE] + downloads.CIFAR_TEST}
 
 
+LIBC = ctypes.CDLL(None)
+
+
 class TrainingFailed(Exception):
     """What train.py said last."""
 
@@ -44,21 +48,29 @@ def run_stage(name, args, device):
     """
     stage, folder = STAGES[name], os.path.join(args.out, name)
     options = preset_options(stage, args)
+    preset = options + [stage.mistake] * bool(stage.mistake)
+    parser = train.make_parser()
+    parser.prog += ': ' + name
+    try:
+        chosen = parser.parse_args(options)
+    except SystemExit:
+        raise TrainingFailed('its preset is not one of train.py')
     result = results_page.read_result(folder)
-    if result and result['options'] == options and (
-            result['complete'] or args.budget and result['minutes'] >= args.budget):
+    is_of_preset = results_page.read(folder, PRESET) == preset
+    if result and is_of_preset and result.get('preset') == preset \
+            and os.path.exists(os.path.join(folder, 'samples.png')) \
+            and (result['complete'] or args.budget and result['minutes'] >= args.budget):
         print('{}: done before'.format(name), flush=True)
         return
     files.make_folder(folder)
     goes_on = False
-    if results_page.read(folder, PRESET) == options:
+    if is_of_preset:
         # Those that are older are of another preset
         goes_on = any(not files.is_older(snapshot, os.path.join(folder, PRESET))
                       for snapshot in snapshots.find(folder))
     else:
-        _save(folder, PRESET, options)
+        _save(folder, PRESET, preset)
 
-    chosen = train.make_parser().parse_args(options)
     chosen.data = find_data(chosen.dataset, args.data or [])
     minutes = min(filter(None, (chosen.minutes, args.budget)), default=None)
     further = ['--out', folder] + ['--resume', 'auto'] * goes_on
@@ -67,7 +79,7 @@ def run_stage(name, args, device):
         further += [] if value is None else [option, str(value)]
     run_training(name, stage.mistake, options + further)
 
-    result = dict(measure(name, chosen, folder, device), options=options)
+    result = dict(measure(name, chosen, folder, device), options=options, preset=preset)
     result['complete'] = (
         result['iteration'] >= chosen.iteration if chosen.iteration else
         result['epoch'] >= chosen.epoch) or result['minutes'] >= (chosen.minutes or math.inf)
@@ -111,7 +123,8 @@ def run_training(name, mistake, options):
     try:
         # In a session of its own, it does not get a terminal's Ctrl-C besides
         process = subprocess.Popen([sys.executable] + command, stderr=subprocess.PIPE,
-                                   universal_newlines=True, start_new_session=True)
+                                   universal_newlines=True, start_new_session=True,
+                                   preexec_fn=end_with_parent)
         processes.append(process)
         for number in list(signals):
             process.send_signal(number)
@@ -127,6 +140,12 @@ def run_training(name, mistake, options):
         raise KeyboardInterrupt(signals[0])
     if status:
         raise TrainingFailed(line.strip())
+
+
+def end_with_parent():
+    """Has Linux send this process SIGTERM when its parent is killed."""
+    PR_SET_PDEATHSIG = 1
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def measure(name, chosen, folder, device):
@@ -212,6 +231,8 @@ def main(parser):
             if not any(find_data(dataset, [folder]) for dataset in FILES):
                 raise ValueError(
                     '--data {}: no file of mnist or cifar10 is in this folder'.format(folder))
+        if args.images is not None and not os.path.exists(args.images):
+            raise ValueError('--images {}: there is no such file or folder'.format(args.images))
         device = cli.use_device(args)
         files.make_folder(args.out)
         files.check_target(os.path.join(args.out, results_page.PAGE))

@@ -8,7 +8,7 @@ import matplotlib.image
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.ticker import ScalarFormatter
 
-from wavenet import files, real_inputs
+from wavenet import failures, files, real_inputs
 from wavenet.presets import STAGES
 
 PAGE = 'index.md'
@@ -16,6 +16,7 @@ FIELDS = {  # of a result
     'options', 'complete', 'images', 'nats', 'nats_error', 'bits_per_dim', 'bits_per_dim_error',
     'dataset', 'values', 'levels', 'batchsize', 'parameters', 'gpu', 'curve', 'iteration', 'epoch',
     'minutes'}
+
 
 def read(folder, name):
     """A JSON file, or None where there is none that can be read."""
@@ -73,6 +74,8 @@ def text(results, failed, figures):
             continue
         notes = ['on a GPU, in the size of the post' if result['gpu'] else
                  'a small model, trained briefly on a CPU']
+        notes += ['its nll is no likelihood: a value sees itself'] \
+            if stage.mistake in failures.NO_LIKELIHOOD else []
         notes += [] if result['complete'] else ['stopped before the end, by --budget']
         notes += [failed[name]] if name in failed else []
         lines.append(row(
@@ -106,8 +109,9 @@ def sample_grid(results, pictures):
         axes = page.add_subplot(rows, columns, number + 1)
         axes.imshow(matplotlib.image.imread(pictures[name]))
         axes.axis('off')
-        axes.set_title('{}\n{:.1f} nats, {:.3f} bits/dim'.format(
-            name, result['nats'], result['bits_per_dim']), fontsize=10)
+        axes.set_title('{}\n{:.1f} nats, {}'.format(name, result['nats'], (
+            'no likelihood' if STAGES[name].mistake in failures.NO_LIKELIHOOD else
+            '{:.3f} bits/dim'.format(result['bits_per_dim']))), fontsize=10)
     page.tight_layout()
     return page
 

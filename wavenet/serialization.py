@@ -22,6 +22,7 @@ CONFIG = 'config'
 CONFIG_SIZE = 1 << 20  # bytes, at most
 SETTINGS = 'settings'
 NO_MODEL = "it holds no PixelCNN, neither the post's nor a gated one"
+MISTAKE = None  # the one of `wavenet.failures.OF_THE_MODEL` that models make now, if any does
 TRAINER_PREFIX = 'updater/model:main/predictor/'  # where a trainer's snapshot keeps the model
 AVERAGE_PREFIX = 'extensions/WeightAverage/predictor/'  # and its average, if there is one
 
@@ -40,6 +41,8 @@ def save_model(path, model, **about):
     """
     arrays = serializers.npz.serialize(model)
     config = dict(about, model=type(model).__name__, **model.architecture)
+    if MISTAKE:
+        config['mistake'] = MISTAKE
     arrays[CONFIG] = np.array(json.dumps(config, sort_keys=True))
     save_arrays(path, arrays)
 
@@ -76,6 +79,9 @@ def load_model(path):
         _Deserializer(npz, prefix).load(model)
         if not isinstance(about, dict):
             raise ValueError('its config is no JSON object')
+        if about.get('mistake') != MISTAKE:
+            raise ValueError('its model has a mistake, {!r}: only python -m wavenet.results draws '
+                             'from it'.format(about.get('mistake')))
         for name in ('height', 'width'):
             if name in about and not (type(about[name]) is int and about[name] >= 1):
                 raise ValueError('its {} is {!r}'.format(name, about[name]))
