@@ -34,11 +34,11 @@ def same_to_rounding(tmp_path, one, other):
 
 def near(one, other):
     """Adam makes steps of 0.001 of gradients that are nothing but rounding, too: single weights may
-    differ."""
+    differ by more."""
     expected = parameters(one)
     differences = np.concatenate([(value - expected[name]).ravel()
                                   for name, value in parameters(other).items()])
-    assert np.sqrt((differences.astype('d') ** 2).mean()) < 1e-4
+    assert np.sqrt((differences.astype('d') ** 2).mean()) < 1e-5
 
 
 # 40 images in batches of 16: epochs end within iterations 3, 5 and 8, and fill these up with the
@@ -46,7 +46,9 @@ def near(one, other):
 
 @pytest.mark.parametrize('options', [
     ['--binarize', '--loss', 'sigmoid', '--gradclip', 0.5, '--stats'],
-    ['--levels', 8, '--model', 'gated', '--clip', 0.01, '--weight_decay', 0.1]])
+    # Gradients that are parts of other arrays; what clips must be the mean of the ranks
+    ['--levels', 8, '--model', 'gated', '--average', 0.9, '--lr_decay', 0.9],
+    ['--model', 'gated', '--form', 'author', '--clip', 0.01, '--weight_decay', 0]])
 def test_two_ranks_are_one_process_with_batches_of_both(
         train, train_by, tmp_path, options):  # noqa: F811
     expected = train('--epoch', 3, '--out', 'one', *options)
@@ -59,6 +61,12 @@ def test_two_ranks_are_one_process_with_batches_of_both(
     assert sorted(results(tmp_path / 'one')) == sorted(results(tmp_path / 'two'))
     assert [os.path.basename(path) for path in snapshots.find(str(tmp_path / 'two'))] == [
         'snapshot_iter_8', 'snapshot_iter_5', 'snapshot_iter_3']
+
+
+def test_all_ranks_stop_when_the_time_of_the_first_is_over(train_by, tmp_path):
+    result = train_by(2, '--epoch', 10 ** 6, '--minutes', 0.02, '--out', 'two')
+    assert (result.returncode, result.stderr) == (0, SAID)
+    assert log(tmp_path, 'two')[-1]['elapsed_time'] >= 0.02 * 60
 
 
 def test_one_rank_needs_no_mpiexec(ranks, train, tmp_path):  # noqa: F811
@@ -91,11 +99,13 @@ def test_each_test_image_counts_once(train, train_by, tmp_path, size, options): 
 
 # Resuming
 
-def test_two_ranks_go_on_to_the_bit_and_one_to_rounding(train, train_by, tmp_path):  # noqa: F811
-    assert train_by(2, '--binarize', '--iteration', 6, '--out', 'whole').returncode == 0
-    assert train_by(2, '--binarize', '--iteration', 4, '--out', 'two').returncode == 0
+@pytest.mark.parametrize('options', [['--binarize'], ['--model', 'gated']])
+def test_two_ranks_go_on_to_the_bit_and_one_to_rounding(
+        train, train_by, tmp_path, options):  # noqa: F811
+    assert train_by(2, *options, '--iteration', 6, '--out', 'whole').returncode == 0
+    assert train_by(2, *options, '--iteration', 4, '--out', 'two').returncode == 0
     shutil.copytree(str(tmp_path / 'two'), str(tmp_path / 'one'))
-    result = train_by(2, '--binarize', '--iteration', 6, '--out', 'two', '--resume', 'auto')
+    result = train_by(2, *options, '--iteration', 6, '--out', 'two', '--resume', 'auto')
     assert (result.returncode, result.stderr) == (
         0, SAID + 'train.py: going on from two/snapshot_iter_4\n')
     whole = results(tmp_path / 'whole')
@@ -103,7 +113,7 @@ def test_two_ranks_go_on_to_the_bit_and_one_to_rounding(train, train_by, tmp_pat
             if name in ('model.npz', 'samples/epoch_2.png')} == {
         name: whole[name] for name in ('model.npz', 'samples/epoch_2.png')}
 
-    result = train('--binarize', '--iteration', 6, '--out', 'one', '--resume', 'auto')
+    result = train(*options, '--iteration', 6, '--out', 'one', '--resume', 'auto')
     assert result.returncode == 0, result.stderr
     same_to_rounding(tmp_path, 'two', 'one')
 

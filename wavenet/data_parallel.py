@@ -75,14 +75,31 @@ class Interruption(extensions.Interruption):
             raise KeyboardInterrupt(self.asked)
 
 
+class Communicator:
+    """ChainerMN's, for gradients in any order of their memory. It takes them to be contiguous, and
+    leaves others, such as a gradient that is a part of another array, without the mean, silently."""
+
+    def __init__(self, comm):
+        self._comm = comm
+
+    def multi_node_mean_grad(self, model, zero_fill=False):
+        for param in model.params():
+            if param.grad is not None:
+                param.grad = param.xp.ascontiguousarray(param.grad)
+        self._comm.multi_node_mean_grad(model, zero_fill)
+
+    def __getattr__(self, name):
+        return getattr(self._comm, name)
+
+
 def updater(team, batches, optimizer, **options):
     """Chainer's StandardUpdater; in a team, of this rank's part of the batches."""
     if team.comm is None:
         return StandardUpdater(batches, optimizer, **options)
     from chainermn import create_multi_node_optimizer
     # Hooks of the optimizer, such as clipping, come after the mean over the ranks
-    return StandardUpdater(Share(team, batches), create_multi_node_optimizer(optimizer, team.comm),
-                           **options)
+    return StandardUpdater(Share(team, batches), create_multi_node_optimizer(
+        optimizer, Communicator(team.comm)), **options)
 
 
 def evaluator(team, batches, model, **options):
