@@ -49,6 +49,12 @@ def test_one_rank_says_that_mpi_is_not_there(monkeypatch, capsys, name):
     assert exit.value.code == 2 and capsys.readouterr().err == ''
 
 
+def test_mpiexec_of_another_mpi(ranks, images, tmp_path):  # noqa: F811
+    # It starts processes that do not know of each other, such as this one
+    result = ranks(1, 'train.py', '--dataset', images, PMI_SIZE='2')
+    assert result.returncode == 2 and 'mpiexec is of another MPI' in result.stderr
+
+
 @pytest.fixture
 def script(ranks, tmp_path):
     """Runs lines of Python by two ranks."""

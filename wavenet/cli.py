@@ -70,7 +70,7 @@ def run(command, parser):
         return status
     except KeyboardInterrupt as interruption:
         say('interrupted')
-        return interruption_status(interruption)
+        parser.exit(interruption_status(interruption))  # of several processes, each
     finally:
         try:
             sys.stdout.flush()

