@@ -1,4 +1,5 @@
 """Draws pictures from a model that train.py has saved, or the author's train.py."""
+import os
 import sys
 
 import wavenet  # noqa: F401  before Chainer, which it makes importable
@@ -49,6 +50,9 @@ def main(parser):
         parser.error('--complete and --rows go together')
     if args.complete and (args.height or args.width):
         parser.error('--complete takes height and width from the images')
+    for path in args.complete or []:
+        if os.path.realpath(path) in map(os.path.realpath, filter(None, (args.output, args.gif))):
+            parser.error('{}: this image would be overwritten: give another --output'.format(path))
     np.seterr(over='ignore', invalid='ignore')  # sampling.generate says it better
     if args.seed is None:
         args.seed = team.bcast(np.random.randint(2 ** 32))

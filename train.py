@@ -246,8 +246,8 @@ def main(parser):
 
     def advice():
         if team.rank:
-            return '; --resume auto goes on from the last snapshot'
-        return '; --resume {} goes on from the last snapshot'.format(
+            return '; with the same options, --resume auto goes on from the last snapshot'
+        return '; with the same options, --resume {} goes on from the last snapshot'.format(
             shlex.quote(snapshots.newest)) if snapshots.newest else '; there is no snapshot yet'
 
     try:

@@ -3,10 +3,11 @@ import json
 import math
 import os
 
+import matplotlib
 import matplotlib.figure
 import matplotlib.image
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from wavenet import failures, files, real_inputs
 from wavenet.presets import STAGES
@@ -130,13 +131,13 @@ def loss_curves(results):
         uniform = result['values'] * math.log(result['levels'])
         axes.plot([iteration * result['batchsize'] for iteration, _ in result['curve']],
                   [nll / uniform for _, nll in result['curve']], label=name,
-                  color='C{}'.format(number % 10), marker='.' if number < 10 else '^',
+                  color=matplotlib.colormaps['tab20'](number % 20), marker='.',
                   linestyle='--' if STAGES[name].mistake else '-')
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(ScalarFormatter())
-        axis.set_minor_formatter(ScalarFormatter())
-    axes.tick_params(which='minor', labelsize=7)
-    axes.grid(which='both', color='0.9')
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(StrMethodFormatter('{x:,g}'))
+        axis.set_minor_formatter(NullFormatter())
+    axes.grid(color='0.9')
     axes.legend(loc='center left', bbox_to_anchor=(1, 0.5))
     page.tight_layout()
     return page
