@@ -332,8 +332,8 @@ def test_a_disk_that_fills_ends_the_run(train, small_disk):  # noqa: F811
     run = train('--epoch', 9, '--resume', 'auto')
     notice, error = run.stderr.splitlines()
     assert run.returncode == 1 and notice.startswith('train.py: going on from out/snapshot_iter_5')
-    assert error == ("train.py: error: 'out/snapshot_iter_8': No space left on device; --resume "
-                     'out/snapshot_iter_5 goes on from the last snapshot')
+    assert error == ("train.py: error: 'out/snapshot_iter_8': No space left on device; with the same "
+                     'options, --resume out/snapshot_iter_5 goes on from the last snapshot')
     after = contents(small_disk)
     assert after.pop('log')[:2] == before.pop('log') and after == before
     (small_disk / 'ballast').unlink()                      # there is room again
