@@ -50,9 +50,6 @@ def main(parser):
         parser.error('--complete and --rows go together')
     if args.complete and (args.height or args.width):
         parser.error('--complete takes height and width from the images')
-    for path in args.complete or []:
-        if os.path.realpath(path) in map(os.path.realpath, filter(None, (args.output, args.gif))):
-            parser.error('{}: this image would be overwritten: give another --output'.format(path))
     np.seterr(over='ignore', invalid='ignore')  # sampling.generate says it better
     if args.seed is None:
         args.seed = team.bcast(np.random.randint(2 ** 32))
@@ -63,6 +60,10 @@ def main(parser):
                 pictures.file_format(path, formats)
                 if team.rank == 0:
                     files.check_target(path)
+        for path in args.complete or []:
+            if os.path.realpath(path) in map(os.path.realpath, filter(None, (args.output, args.gif))):
+                raise ValueError(
+                    '{}: this image would be overwritten: give another --output'.format(path))
         device = cli.use_device(args)
         model = serialization.load_model(args.model)
         if args.label is not None and args.label >= (model.classes or 0):
