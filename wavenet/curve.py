@@ -10,10 +10,7 @@ import json
 import math
 import sys
 
-import wavenet  # noqa: F401  before Matplotlib, for what Chainer needs
-import matplotlib.figure
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+import wavenet  # noqa: F401  before Chainer, which it makes importable
 
 from wavenet import cli, files, pictures
 
@@ -37,8 +34,7 @@ def read_log(path):
 
 def figure(logs):
     """The curves of {what to call it: log} as a Matplotlib figure."""
-    page = matplotlib.figure.Figure((7, 4), facecolor='white')
-    FigureCanvasAgg(page)
+    page = pictures.page(7, 4)
     axes = page.add_subplot(xlabel='batches', ylabel='nats per image', xscale='log')
     for label, log in logs.items():
         batches = [entry['iteration'] for entry in log]
@@ -46,9 +42,7 @@ def figure(logs):
                           label=label + 'test')
         axes.plot(batches, [entry[TRAINING] for entry in log], '--', color=line.get_color(),
                   label=label + 'training')
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(StrMethodFormatter('{x:,.0f}'))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    pictures.round_numbers(axes.xaxis)
     axes.grid(color='0.9')
     axes.legend()
     page.tight_layout()

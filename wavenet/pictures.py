@@ -8,6 +8,7 @@ import matplotlib.image
 import numpy as np
 from chainer.backends import cuda
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from wavenet.files import atomic_write
 
@@ -105,6 +106,13 @@ def page(width, height):
     figure = matplotlib.figure.Figure((width, height), facecolor='white')
     FigureCanvasAgg(figure)
     return figure
+
+
+def round_numbers(axis):
+    """Labels the axis of a Matplotlib plot, whose scale is logarithmic, with few and round numbers."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(StrMethodFormatter('{x:,g}'))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _side_by_side(cells, scale):

@@ -9,13 +9,11 @@ tested with both. The labels, which they predict, are the same, so the likelihoo
 """
 import chainer
 import chainer.functions as F
-import matplotlib.figure
 import matplotlib.image
 import numpy as np
 from chainer.backends import cuda
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from wavenet import datasets, evaluate, failures
+from wavenet import datasets, evaluate, failures, pictures
 
 INPUTS = {'quantized': None, 'real': 'real-inputs'}  # and the mistake that makes them
 STAGES = ('levels2', 'real-inputs', 'levels8-gray', 'real-inputs8')
@@ -70,16 +68,15 @@ def starts(labels):
     return ink & ~np.logical_or.reduce(neighbours)
 
 
-def figure(results, pictures):
+def figure(results, paths):
     """The samples of the models of STAGES, with what was measured.
 
     Args:
         results: what `measure` gave for each.
-        pictures: paths of their samples.
+        paths: of their samples.
     """
-    page = matplotlib.figure.Figure(figsize=(12, 4))
-    FigureCanvasAgg(page)
-    for column, (name, result, path) in enumerate(zip(STAGES, results, pictures)):
+    page = pictures.page(12, 4)
+    for column, (name, result, path) in enumerate(zip(STAGES, results, paths)):
         axes = page.add_subplot(1, 4, column + 1)
         axes.imshow(matplotlib.image.imread(path))
         axes.axis('off')

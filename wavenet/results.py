@@ -33,7 +33,6 @@ PRESET = 'preset.json'  # the options of the training that a stage's folder is f
 FILES = {'mnist': [name + ending for name in downloads.MNIST_FILES for ending in ('', '.gz')],
          'cifar10': [downloads.CIFAR_ARCHIVE] + downloads.CIFAR_TEST}
 
-
 LIBC = ctypes.CDLL(None)
 
 

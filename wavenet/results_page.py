@@ -4,12 +4,9 @@ import math
 import os
 
 import matplotlib
-import matplotlib.figure
 import matplotlib.image
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from wavenet import failures, files, real_inputs
+from wavenet import failures, files, pictures, real_inputs
 from wavenet.presets import STAGES
 
 PAGE = 'index.md'
@@ -45,15 +42,15 @@ def write(out, failed):
     """
     results = {name: read_result(os.path.join(out, name)) for name in STAGES}
     done = {name: result for name, result in results.items() if result}
-    pictures = {name: os.path.join(out, name, 'samples.png') for name in done}
+    paths = {name: os.path.join(out, name, 'samples.png') for name in done}
     figures = {}
     if done:
-        figures['samples.png'] = sample_grid(done, pictures)
+        figures['samples.png'] = sample_grid(done, paths)
         figures['losses.png'] = loss_curves(done)
     if all('inputs' in done.get(name, {}) for name in real_inputs.STAGES):
         figures['real_inputs.png'] = real_inputs.figure(
             [done[name]['inputs'] for name in real_inputs.STAGES],
-            [pictures[name] for name in real_inputs.STAGES])
+            [paths[name] for name in real_inputs.STAGES])
     for name, figure in figures.items():
         with files.atomic_write(os.path.join(out, name)) as file:
             figure.savefig(file, format='png', dpi=80, bbox_inches='tight')
@@ -100,15 +97,14 @@ def row(*cells):
     return '| {} |\n'.format(' | '.join(str(cell).replace('|', '\\|') for cell in cells))
 
 
-def sample_grid(results, pictures):
-    """The pictures of all stages in one figure."""
+def sample_grid(results, paths):
+    """The pictures of all stages, in files, in one figure."""
     columns = 5
     rows = math.ceil(len(results) / columns)
-    page = matplotlib.figure.Figure(figsize=(2.7 * columns, 3.3 * rows))
-    FigureCanvasAgg(page)
+    page = pictures.page(2.7 * columns, 3.3 * rows)
     for number, (name, result) in enumerate(results.items()):
         axes = page.add_subplot(rows, columns, number + 1)
-        axes.imshow(matplotlib.image.imread(pictures[name]))
+        axes.imshow(matplotlib.image.imread(paths[name]))
         axes.axis('off')
         axes.set_title('{}\n{:.1f} nats, {}'.format(name, result['nats'], (
             'no likelihood' if STAGES[name].mistake in failures.NO_LIKELIHOOD else
@@ -123,8 +119,7 @@ def loss_curves(results):
     It is drawn as a share of what a uniform guess costs, values · log(levels) nats, so that pictures
     of other colours and levels are on the same scale.
     """
-    page = matplotlib.figure.Figure(figsize=(11, 6))
-    FigureCanvasAgg(page)
+    page = pictures.page(11, 6)
     axes = page.add_subplot(xlabel='training images seen', xscale='log', yscale='log',
                             ylabel='nll of the test images / nll of a uniform guess')
     for number, (name, result) in enumerate(results.items()):
@@ -134,9 +129,7 @@ def loss_curves(results):
                   color=matplotlib.colormaps['tab20'](number % 20), marker='.',
                   linestyle='--' if STAGES[name].mistake else '-')
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.set_major_formatter(StrMethodFormatter('{x:,g}'))
-        axis.set_minor_formatter(NullFormatter())
+        pictures.round_numbers(axis)
     axes.grid(color='0.9')
     axes.legend(loc='center left', bbox_to_anchor=(1, 0.5))
     page.tight_layout()

@@ -22,7 +22,7 @@ import wavenet  # noqa: E402, F401
 import chainer  # noqa: E402
 import numpy as np  # noqa: E402
 
-from wavenet import cli, models, parallel, teams  # noqa: E402
+from wavenet import cli, data_parallel, models, parallel, teams  # noqa: E402
 
 MEASURED, PREDICTED = (128, 5), (256, 15)  # feature maps, blocks
 BATCH, COLORS, PIXELS, LEVELS, OUT_HIDDEN_DIMS = 16, 3, 28 * 28, 8, 16
@@ -57,7 +57,8 @@ class Worker:
         model = make_model(*MEASURED)
         model.to_device(device)
         self.alone = chainer.optimizers.Adam().setup(model)
-        self.together = create_multi_node_optimizer(self.alone, team.comm)
+        self.together = create_multi_node_optimizer(
+            self.alone, data_parallel.Communicator(team.comm))
         self.together.update()
         self.parts = {}                                      # seconds of the last steps
         mean = team.comm.multi_node_mean_grad

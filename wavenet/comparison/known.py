@@ -67,7 +67,8 @@ def _gated(theirs, config, arrays):
     if 'masks/conv1/horizontal_output' not in theirs or 'reached' not in theirs:
         return []
     found = []
-    if theirs['masks/conv1/horizontal_output'][0, 0, 0, 0] == 0:
+    has_mask_a_twice = theirs['masks/conv1/horizontal_output'][0, 0, 0, 0] == 0
+    if has_mask_a_twice:
         found.append(Known(
             'Gated: mask A twice in the first block',
             "Its 1×1 output convolution has it, too. So R does not see the left pixel's G and B, "
@@ -88,7 +89,7 @@ def _gated(theirs, config, arrays):
                     _pixels(papers))))
         gray = dict(config, in_channels=1), dict(arrays, labels=arrays['labels'][:, :1])
         his, papers = (columns_below(_reached(form, *gray)) for form in ('author', 'paper'))
-        if his < papers and found:
+        if his < papers and has_mask_a_twice:
             found.append(Known(
                 'Gated: in grayscale the row above is not seen',
                 'Nothing passes mask A twice there but the vertical stack: in our form author, with '
@@ -102,7 +103,7 @@ def _gated(theirs, config, arrays):
 
 
 def _reached(form, config, arrays):
-    """`tasks.reached` for one of our forms of the gated model, with weights as they start."""
+    """`tasks.reached` for one of our forms of the gated model, of random weights."""
     sizes = [config[name] for name in kinds.PIXELCNN]
     classifier = models.Classifier(gated.GatedPixelCNN(*sizes, form=form))
     for param in classifier.params():
