@@ -151,7 +151,12 @@ def prepare_folder(folder, paths, lock):
 
 
 def main(parser):
-    args, team = teams.join(parser)
+    return run(parser, *teams.join(parser))
+
+
+def run(parser, args, team):
+    """Trains with the options in `args`, as one of the processes of a `wavenet.teams.Team`, or alone.
+    Returns: the exit status, None for 0."""
     check(parser, args)
     np.seterr(over='ignore', invalid='ignore')  # wavenet.finite says it better
     with team.reporting():
@@ -180,7 +185,7 @@ def main(parser):
     limit = extensions.TimeLimit(*stop, minutes=args.minutes, decide=team.decide)
     trainer = chainer.training.Trainer(updater, limit, out=args.out)
 
-    def epoch_ends(trainer):  # or the run does, or an interval
+    def is_due(trainer):  # to test, log, draw and save: an epoch ends, an interval, or the run
         return (limit.is_over(trainer) or updater.is_new_epoch or updater.iteration == args.iteration
                 or bool(args.interval) and updater.iteration % args.interval == 0)
 
@@ -191,7 +196,7 @@ def main(parser):
     columns = ['iteration' if args.interval else 'epoch',
                'main/nll', 'validation/main/nll', 'validation/main/bits/dim']
     terminal = cli.shows_progress(sys.stdout)
-    snapshots = Snapshots(epoch_ends)
+    snapshots = Snapshots(is_due)
     training = {name: getattr(args, name) for name in (
         'learning_rate', 'lr_decay', 'gradclip', 'clip', 'weight_decay')}
     outputs = [extensions.ModelFile(tested.predictor, dataset=args.dataset, batchsize=batchsize,
@@ -208,18 +213,18 @@ def main(parser):
         trainer.extend(average)
     trainer.extend(data_parallel.evaluator(
         team, datasets.batches(test, args.batchsize), tested, converter=test.converter,
-        device=device), trigger=epoch_ends)
+        device=device), trigger=is_due)
     if args.stats:
         extend_one(ParameterStatistics(
             [model.predictor.conv1, model.predictor.conv2, model.predictor.conv4],
-            trigger=epoch_ends), trigger=epoch_ends)
+            trigger=is_due), trigger=is_due)
     extend_one(finite.check_loss, priority=chainer.training.PRIORITY_WRITER - 1)
-    extend_one(extensions.LogReport(trigger=epoch_ends))
+    extend_one(extensions.LogReport(trigger=is_due))
     extend_one(extensions.PrintReport(
-        columns, out=sys.stdout if terminal else extensions.PlainOutput()), trigger=epoch_ends)
+        columns, out=sys.stdout if terminal else extensions.PlainOutput()), trigger=is_due)
     extend_one(snapshots)
     for output in outputs:
-        extend_one(output, trigger=epoch_ends)
+        extend_one(output, trigger=is_due)
     if terminal:
         extend_one(extensions.ProgressBar(update_interval=1))
     trainer.extend(data_parallel.interruption(team, snapshots))
@@ -253,7 +258,7 @@ def main(parser):
     try:
         with parser.reporting(status=1, advice=advice):
             # The run may have ended before it wrote these
-            if args.resume and team.rank == 0 and epoch_ends(trainer):
+            if args.resume and team.rank == 0 and is_due(trainer):
                 for output in outputs:
                     if files.is_older(output.path(trainer), snapshots.newest):
                         output(trainer)

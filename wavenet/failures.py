@@ -15,7 +15,7 @@ import chainer.functions as F
 import numpy as np
 
 import train
-from wavenet import cli, datasets, extensions, models, serialization
+from wavenet import cli, datasets, extensions, models, serialization, teams
 from wavenet.models import make_mask, output_stack
 from wavenet.utils import quantize
 
@@ -118,11 +118,11 @@ def make_parser():
 
 
 def main(parser):
-    args = parser.parse_args()
+    args, team = teams.join(parser)
     if args.model != 'pixelcnn':
         parser.error("the mistakes are of the post's model: leave --model {} out".format(args.model))
     with made(args.mistake):
-        return train.main(parser)
+        return train.run(parser, args, team)
 
 
 if __name__ == '__main__':
