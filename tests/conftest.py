@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from chainer.backends import cuda
 
-from wavenet import gated, models
+from wavenet import models
+from wavenet.families.gated import model as gated
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)

@@ -10,17 +10,20 @@ from chainer.backends import cuda
 
 from conftest import DATA
 from test_train import images, train  # noqa: F401  fixtures
-from wavenet import cli, datasets, evaluate, models, sampling, serialization, utils
+from wavenet import cli, evaluate, models, sampling, serialization, utils
+from wavenet.data.images import ImageDataset
+from wavenet.data.load import load_dataset
+from wavenet.data.pixels import INTENSITY
 
 NAME = 'python -m wavenet.evaluate'
 
 
 def dataset_of(labels, levels, classes=None):
     """An ImageDataset of labels, (N, C, H, W) from 0 to levels - 1"""
-    bins = utils.quantize(datasets.INTENSITY, levels)
+    bins = utils.quantize(INTENSITY, levels)
     bytes_of_labels = np.searchsorted(bins, np.arange(levels)).astype('u1')
     classes = np.zeros(len(labels), 'i') if classes is None else classes
-    dataset = datasets.ImageDataset(bytes_of_labels[labels], classes, labels.shape[1], levels)
+    dataset = ImageDataset(bytes_of_labels[labels], classes, labels.shape[1], levels)
     assert (dataset.batch(range(len(labels)))[1] == labels).all()
     return dataset
 
@@ -139,7 +142,7 @@ def test_large_logits_are_no_trouble(random_model):
 
 def binarized(count=6, size=4):
     intensities = np.random.RandomState(0).randint(0, 256, (count, 1, size, size)).astype('u1')
-    return datasets.ImageDataset(intensities, np.zeros(count), 1, 2, binarize=True)
+    return ImageDataset(intensities, np.zeros(count), 1, 2, binarize=True)
 
 
 def test_each_draw_is_another_and_an_image_counts_once(random_model):
@@ -166,7 +169,7 @@ def test_the_error_is_what_the_means_of_test_sets_scatter(random_model):
     results = []
     for _ in range(100):
         images = random.randint(0, 256, (50, 1, 3, 3)).astype('u1')
-        dataset = datasets.ImageDataset(images, np.zeros(50, 'i'), 1, 2, binarize=True,
+        dataset = ImageDataset(images, np.zeros(50, 'i'), 1, 2, binarize=True,
                                         seed=(random.randint(2 ** 31),))
         results.append(evaluate.likelihood(model, dataset, draws=2))
     scatter = np.std([result.nats for result in results])
@@ -236,7 +239,7 @@ def test_the_three_binarizations(run, train, images, tmp_path):  # noqa: F811
     model = serialization.load_model('out/model.npz')
     for way, drawn, draws in (('threshold:', False, None), ('static:', True, None),
                               ('dynamic:', True, 3)):
-        _, test = datasets.load(images, 1, binarize=drawn)
+        _, test = load_dataset(images, 1, binarize=drawn)
         expected = evaluate.likelihood(model, test, draws=draws)
         assert measured[way] == [round(expected.nats, 2), round(expected.nats_error, 2),
                                  round(expected.bits_per_dim, 4),

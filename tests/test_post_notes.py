@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from wavenet.models import MaskedConvolution2D, PixelCNN
-from wavenet.receptive_field import paths
+from wavenet.figures.receptive_field import paths
 from wavenet.utils import quantize
 
 

@@ -8,7 +8,7 @@ from chainer import backend
 from chainer.backends import cuda
 
 from wavenet import models, sampling, serialization
-from wavenet.cached import Cache
+from wavenet.families.pixelcnn.cache import Cache
 from wavenet.sampling import generate
 from wavenet.utils import quantize
 
@@ -102,7 +102,7 @@ def test_all_cores_draw_the_same_pictures(random_model, monkeypatch):
     monkeypatch.setattr(sampling, 'PICTURES_OF_A_CORE', 2)
     expected = generated(random_model(), (7, 3, 4, 5), method='naive')
     for workers in (1, 2, 3):
-        monkeypatch.setattr(sampling.parallel, 'WORKERS', workers)
+        monkeypatch.setattr(sampling.threads, 'WORKERS', workers)
         samples = generated(random_model(), (7, 3, 4, 5), progress=steps.append)
         assert (samples == expected).all()
     assert sum(steps) == 3 * 20
@@ -110,7 +110,7 @@ def test_all_cores_draw_the_same_pictures(random_model, monkeypatch):
 
 def test_all_cores_stop_when_one_does(random_model, monkeypatch):
     monkeypatch.setattr(sampling, 'PICTURES_OF_A_CORE', 2)
-    monkeypatch.setattr(sampling.parallel, 'WORKERS', 2)
+    monkeypatch.setattr(sampling.threads, 'WORKERS', 2)
     rows = []
     start_row = Cache.start_row
     monkeypatch.setattr(Cache, 'start_row', lambda cache: [rows.append(1), start_row(cache)])

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from conftest import DATA
-from wavenet import extensions, models, serialization
+from wavenet import models, serialization
+from wavenet.training import extensions
 
 
 def parameters(model):

@@ -8,10 +8,12 @@ import sys
 import chainer
 import numpy as np
 
-from wavenet import parallel
+from wavenet.functions import threads
 
 # What a user's mistake or an exhausted machine raises, here and in the libraries
 ERRORS = (OSError, ValueError, MemoryError, OverflowError)
+
+_program = None  # the name of the command that runs, for `say`
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -58,6 +60,8 @@ def run(command, parser):
 
     Ctrl-C and SIGTERM end it with one line, status 130 and 143.
     """
+    global _program
+    _program = parser.prog
     sys.stdout = sys.stdout or open(os.devnull, 'w')   # None where they are closed
     sys.stderr = sys.stderr or open(os.devnull, 'w')
     sys.stdout.reconfigure(errors='backslashreplace')  # for names of files that it cannot show
@@ -90,7 +94,7 @@ def interruption_status(interruption):
 def say(message):
     """Writes one line, with the command's name, to standard error, if there still is one."""
     with contextlib.suppress(OSError):
-        print('{}: {}'.format(os.path.basename(sys.argv[0]), ' '.join(message.split())),
+        print(f'{_program or os.path.basename(sys.argv[0])}: {" ".join(message.split())}',
               file=sys.stderr, flush=True)
 
 
@@ -181,7 +185,7 @@ def use_device(args):
     if tf32 and device.xp is np:
         raise ValueError('--tf32 is for NVIDIA GPUs: give --gpu, or leave it out')
     if device.xp is np:
-        parallel.keep_freed_memory()
+        threads.keep_freed_memory()
     return device
 
 

@@ -12,7 +12,8 @@ import sys
 
 import wavenet  # noqa: F401  before Chainer, which it makes importable
 
-from wavenet import cli, files, pictures
+from wavenet import cli, pictures
+from wavenet.storage import files
 
 TEST, TRAINING = 'validation/main/nll', 'main/nll'
 

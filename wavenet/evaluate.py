@@ -26,7 +26,8 @@ import tqdm
 from chainer import backend
 from chainer.backends import cuda
 
-from wavenet import cli, datasets, serialization
+from wavenet import cli, serialization
+from wavenet.data.load import load_dataset
 
 BINARIZATIONS = ('threshold', 'static', 'dynamic')
 ROW = '{:34}{:>12}{:>8}{:>11}{:>8}'
@@ -147,7 +148,7 @@ def main(parser):
         tests = {}
         for way in args.binarization or (BINARIZATIONS if levels == 2 else ['quantized']):
             drawn = way in ('static', 'dynamic')
-            _, tests[way] = datasets.load(args.dataset, model.in_channels, levels, args.data,
+            _, tests[way] = load_dataset(args.dataset, model.in_channels, levels, args.data,
                                           drawn, args.seed, args.test_limit)
             tests[way].to_device(device)
         check_size(args, model, tests[way])

@@ -14,7 +14,7 @@ import chainer.functions as F
 import chainer.links as L
 import numpy as np
 
-from wavenet.functions import masked_chain_2d, masked_convolution_2d
+from wavenet.functions.masked_convolution import masked_chain_2d, masked_convolution_2d
 
 
 def make_mask(shape, mask, colors, dtype=np.float32):

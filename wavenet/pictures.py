@@ -10,7 +10,7 @@ from chainer.backends import cuda
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from wavenet.files import atomic_write
+from wavenet.storage.files import atomic_write
 
 PICTURES = {'.png': 'png', '.jpg': 'jpeg', '.jpeg': 'jpeg'}
 ANIMATIONS = {'.gif': 'gif'}

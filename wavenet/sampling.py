@@ -13,10 +13,10 @@ import numpy as np
 from chainer import backend
 from chainer.backends import cuda
 
-from wavenet import parallel
-from wavenet.cached import Cache
-from wavenet.cached_gated import GatedCache
-from wavenet.cached_gpu import draw_rows
+from wavenet.functions import threads
+from wavenet.families.pixelcnn.cache import Cache
+from wavenet.families.gated.cache import GatedCache
+from wavenet.families.pixelcnn.cache_gpu import draw_rows
 from wavenet.utils import draw, quantize
 
 PICTURES_OF_A_CORE = 32  # at least: of fewer, the products are too small to be worth it
@@ -150,7 +150,7 @@ def _cached(model, samples, labels, first_row, uniforms, progress):
         if labels is None:
             return draw_rows(model, samples, first_row, uniforms, progress)
         return _cached_part(model, samples, labels, first_row, uniforms, progress)
-    cores = max(1, min(parallel.WORKERS, len(samples) // PICTURES_OF_A_CORE))
+    cores = max(1, min(threads.WORKERS, len(samples) // PICTURES_OF_A_CORE))
     size = -(-len(samples) // cores)
 
     def work(parts):
@@ -160,11 +160,11 @@ def _cached(model, samples, labels, first_row, uniforms, progress):
                 if part.start == 0:
                     progress(pixels)
             _cached_part(model, samples[part], None if labels is None else labels[part], first_row,
-                         uniforms[..., part], report, cores=parallel.WORKERS if cores == 1 else 1)
+                         uniforms[..., part], report, cores=threads.WORKERS if cores == 1 else 1)
 
     # The gated model spreads its large products itself
-    with contextlib.nullcontext() if labels is None else parallel.one_thread_a_product():
-        parallel.share(work, [slice(start, start + size) for start in range(0, len(samples), size)])
+    with contextlib.nullcontext() if labels is None else threads.one_thread_a_product():
+        threads.share(work, [slice(start, start + size) for start in range(0, len(samples), size)])
 
 
 def _cached_part(model, samples, labels, first_row, uniforms, progress, cores=1):

@@ -14,15 +14,15 @@ import chainer
 import numpy as np
 from chainer import serializers
 
-from wavenet.gated import GatedPixelCNN
+from wavenet.families.gated.model import GatedPixelCNN
 from wavenet.models import PixelCNN
-from wavenet.npz import open_npz, save_npz
+from wavenet.storage.npz import open_npz, save_npz
 
 CONFIG = 'config'
 CONFIG_SIZE = 1 << 20  # bytes, at most
 SETTINGS = 'settings'
 NO_MODEL = "it holds no PixelCNN, neither the post's nor a gated one"
-MISTAKE = None  # the one of `wavenet.failures.OF_THE_MODEL` that models make now, if any does
+MISTAKE = None  # the one of `wavenet.results.mistakes.OF_THE_MODEL` that models make now, if any does
 TRAINER_PREFIX = 'updater/model:main/predictor/'  # where a trainer's snapshot keeps the model
 AVERAGE_PREFIX = 'extensions/WeightAverage/predictor/'  # and its average, if there is one
 

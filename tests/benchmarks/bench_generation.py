@@ -15,7 +15,8 @@ import wavenet  # noqa: E402, F401
 import chainer  # noqa: E402
 import numpy as np  # noqa: E402
 
-from wavenet import cli, gated, models, sampling  # noqa: E402
+from wavenet import cli, models, sampling  # noqa: E402
+from wavenet.families.gated import model as gated  # noqa: E402
 
 
 def measure(function, repeats):

@@ -19,7 +19,7 @@ import chainer  # noqa: E402
 import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 
-import train  # noqa: E402
+from wavenet.commands import train  # noqa: E402
 
 CASES = (('gray as RGB, 8 levels', '28.npz', ['--levels', '8']),
          ('gray as RGB, --binarize', '28.npz', ['--binarize']),
@@ -54,7 +54,7 @@ def share_outside(args):
     chainer.optimizers.Adam.update = timed_update
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            train.main(train.make_parser())
+            train.run(train.make_parser())
     finally:
         chainer.optimizers.Adam.update = update
     inside = sum(end - start for start, end in times[1:])

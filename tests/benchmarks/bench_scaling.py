@@ -22,7 +22,9 @@ import wavenet  # noqa: E402, F401
 import chainer  # noqa: E402
 import numpy as np  # noqa: E402
 
-from wavenet import cli, data_parallel, models, parallel, teams  # noqa: E402
+from wavenet import cli, models  # noqa: E402
+from wavenet.functions import threads  # noqa: E402
+from wavenet.training import data_parallel, teams  # noqa: E402
 
 MEASURED, PREDICTED = (128, 5), (256, 15)  # feature maps, blocks
 BATCH, COLORS, PIXELS, LEVELS, OUT_HIDDEN_DIMS = 16, 3, 28 * 28, 8, 16
@@ -111,8 +113,8 @@ def sleeping_barrier(team):
 
 
 def use_cores(cores):
-    parallel.WORKERS = cores
-    for library in parallel._libraries:
+    threads.WORKERS = cores
+    for library in threads._libraries:
         library.set_num_threads(cores)
 
 

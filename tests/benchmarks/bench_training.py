@@ -24,11 +24,13 @@ import chainer  # noqa: E402
 import chainer.functions as F  # noqa: E402
 import numpy as np  # noqa: E402
 
-from wavenet import cli, functions, gated, models  # noqa: E402
+from wavenet import cli, models  # noqa: E402
+from wavenet.families.gated import model as gated  # noqa: E402
+from wavenet.functions import masked_convolution  # noqa: E402
 
 SIZES = {'pixelcnn': ((128, 5), (256, 15)), 'gated': ((64, 5), (128, 15))}  # (feature maps, blocks)
 LEVELS = 8
-OURS = functions.masked_chain_2d
+OURS = masked_convolution.masked_chain_2d
 
 
 def chainers_convolutions(x, layers, relu=True, shortcut=False):
@@ -46,7 +48,7 @@ def chainer_step(device, kind, hidden_dims, block_num, batch, convolutions):
     batch = [device.send(array) for array in batch]
 
     def step():
-        functions.masked_chain_2d = models.masked_chain_2d = convolutions
+        masked_convolution.masked_chain_2d = models.masked_chain_2d = convolutions
         optimizer.update(model, *batch)
         if device.xp is not np:
             device.xp.cuda.Stream.null.synchronize()

@@ -20,13 +20,12 @@ import traceback
 
 os.environ['OPENBLAS_NUM_THREADS'] = '1'  # threads do not survive a fork
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-import generate  # noqa: E402
-import train  # noqa: E402
 import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from hostile import command_lines, data_sets, model_files  # noqa: E402
 from wavenet import cli, serialization  # noqa: E402
+from wavenet.commands import generate, train  # noqa: E402
 
 KINDS = ['model_files', 'data_sets', 'command_lines']
 SECONDS = 10
@@ -61,7 +60,7 @@ def _good_files():
             os.replace('out/model.npz', 'model.npz')
         sys.argv = [command.__name__ + '.py'] + arguments
         with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())):
-            assert not cli.run(command.main, command.make_parser())
+            assert not command.main()
     # Against wavenet.parallel.keep_freed_memory: what a large case took would stay with each fork
     M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
     for parameter in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
@@ -192,7 +191,7 @@ def _load(path):
 def _main(command, arguments):
     sys.argv = [command.__name__ + '.py'] + arguments
     try:
-        return cli.run(command.main, command.make_parser()) or 0
+        return command.main() or 0
     except SystemExit as exit:
         return exit.code or 0
     except BaseException:

@@ -63,7 +63,7 @@ def _saved(arrays, save=np.savez_compressed):
 
 def _sealed(arrays):
     """As `wavenet.npz.save_npz` has it: the change is no damage."""
-    from wavenet import npz
+    from wavenet.storage import npz
     npz.save_npz('sealed', arrays)
     with open('sealed', 'rb') as file:
         content = file.read()

@@ -1,0 +1,206 @@
+"""MNIST and CIFAR-10, through `datasets.load`."""
+import gzip
+import hashlib
+import io
+import os
+import tarfile
+
+import chainer
+import numpy as np
+import pytest
+
+from test_images import bytes_of
+from wavenet.data import downloads, fetch
+from wavenet.data.load import load_dataset
+
+
+# mnist
+
+def idx(array):
+    return downloads._idx_header(array) + array.tobytes()
+
+
+def write_mnist(folder, zipped=True, train=6, test=4):
+    arrays = {'train-images-idx3-ubyte': bytes_of((train, 28, 28), 1),
+              'train-labels-idx1-ubyte': (np.arange(train) % 10).astype('u1'),
+              't10k-images-idx3-ubyte': bytes_of((test, 28, 28), 2),
+              't10k-labels-idx1-ubyte': (np.arange(test) % 10).astype('u1')}
+    for name, array in arrays.items():
+        content = gzip.compress(idx(array)) if zipped else idx(array)
+        (folder / (name + '.gz' * zipped)).write_bytes(content)
+    return arrays
+
+
+@pytest.mark.parametrize('zipped', [True, False])
+def test_mnist_from_a_folder(tmp_path, zipped):
+    arrays = write_mnist(tmp_path, zipped)
+    train, test = load_dataset('mnist', 1, 256, data=str(tmp_path))
+    assert (train.labels[:, 0] == arrays['train-images-idx3-ubyte']).all()
+    assert (test.labels[:, 0] == arrays['t10k-images-idx3-ubyte']).all()
+    assert (train.classes == np.arange(6)).all() and len(test) == 4
+
+
+@pytest.fixture
+def no_network(monkeypatch, tmp_path):
+    """An empty cache, and a network where only what is put into the dict is there."""
+    pages = {}
+
+    def urlopen(request, timeout):
+        url = request.full_url
+        if url not in pages:
+            raise OSError('no network')
+        response = io.BytesIO(pages[url])
+        response.headers = {'Content-Length': str(len(pages[url]))}
+        return response
+
+    monkeypatch.setattr(fetch.urllib.request, 'urlopen', urlopen)
+    root = chainer.dataset.get_dataset_root()
+    chainer.dataset.set_dataset_root(str(tmp_path / 'cache'))
+    yield pages
+    chainer.dataset.set_dataset_root(root)
+
+
+@pytest.fixture
+def small_mnist(monkeypatch, tmp_path, no_network):
+    """As if MNIST were six and four images: the checksums, and the second mirror has the files."""
+    folder = tmp_path / 'mnist'
+    folder.mkdir()
+    for name, array in write_mnist(folder).items():
+        monkeypatch.setitem(downloads.MNIST_FILES, name, hashlib.sha256(idx(array)).hexdigest())
+        no_network[downloads.MNIST_MIRRORS[1] + name + '.gz'] = \
+            (folder / (name + '.gz')).read_bytes()
+    return no_network
+
+
+def test_mnist_is_downloaded_once_from_the_mirror_that_works(small_mnist):
+    train, test = load_dataset('mnist', 1, 256)
+    assert (len(train), len(test)) == (6, 4)
+    small_mnist.clear()                                    # from now on from the cache
+    again, _ = load_dataset('mnist', 1, 256)
+    assert (again.labels == train.labels).all()
+    chainers, _ = chainer.datasets.get_mnist(ndim=3, scale=255.)  # which finds it, too
+    assert (np.stack([x for x, _ in chainers]) == train.labels).all()
+
+
+def test_a_mirror_with_wrong_content_is_passed_over(small_mnist):
+    name = 'train-images-idx3-ubyte'
+    small_mnist[downloads.MNIST_MIRRORS[0] + name + '.gz'] = gzip.compress(b'something else')
+    assert len(load_dataset('mnist')[0]) == 6
+    del small_mnist[downloads.MNIST_MIRRORS[1] + name + '.gz']
+    chainer.dataset.set_dataset_root(chainer.dataset.get_dataset_root() + '2')
+    with pytest.raises(OSError, match='checksum mismatch'):
+        load_dataset('mnist')
+    assert not os.path.exists(chainer.dataset.get_dataset_root())
+
+
+def test_a_changed_cache_is_noticed(small_mnist):
+    load_dataset('mnist')
+    path = os.path.join(chainer.dataset.get_dataset_root(), 'pfnet/chainer/mnist/train.npz')
+    np.savez(path, x=np.zeros((6, 784), 'u1'), y=np.zeros(6, 'u1'))
+    with pytest.raises(ValueError, match='checksum mismatch.*train.npz.*delete it'):
+        load_dataset('mnist')
+
+
+def test_without_network_one_line_says_which_files_to_put_where(no_network):
+    for name, file in (('mnist', 't10k-labels-idx1-ubyte.gz'), ('cifar10', 'cifar-10-binary.tar.gz')):
+        with pytest.raises(OSError, match=file + '.*--data'):
+            load_dataset(name)
+
+
+@pytest.mark.parametrize('damage', [
+    lambda content: content[:-20], lambda content: b'', lambda content: b'no gzip',
+    lambda content: gzip.compress(gzip.decompress(content)[:-1]),
+    lambda content: gzip.compress(b'\0\0\x09' + gzip.decompress(content)[3:])])
+def test_damaged_mnist_is_named(tmp_path, damage):
+    write_mnist(tmp_path)
+    path = tmp_path / 'train-images-idx3-ubyte.gz'
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ValueError, match='train-images-idx3-ubyte'):
+        load_dataset('mnist', data=str(tmp_path))
+
+
+@pytest.mark.parametrize('name, array', [
+    ('train-images-idx3-ubyte', np.zeros((0, 28, 28), 'u1')),
+    ('t10k-images-idx3-ubyte', np.zeros((4, 0, 28), 'u1')),
+    ('t10k-images-idx3-ubyte', np.zeros((4, 27, 28), 'u1')),
+    ('t10k-images-idx3-ubyte', np.zeros((4, 28), 'u1')),
+    ('t10k-labels-idx1-ubyte', np.zeros(5, 'u1')),
+    ('t10k-labels-idx1-ubyte', np.zeros((4,) + (1,) * 20, 'u1'))])
+def test_files_that_are_no_mnist_are_refused(tmp_path, name, array):
+    write_mnist(tmp_path)
+    (tmp_path / (name + '.gz')).write_bytes(gzip.compress(idx(array)))
+    with pytest.raises(ValueError):
+        load_dataset('mnist', data=str(tmp_path))
+
+
+def test_missing_mnist_is_named(tmp_path):
+    write_mnist(tmp_path)
+    (tmp_path / 't10k-labels-idx1-ubyte.gz').unlink()
+    with pytest.raises(OSError, match='no t10k-labels-idx1-ubyte in this folder'):
+        load_dataset('mnist', data=str(tmp_path))
+
+
+# cifar10
+
+def cifar_bins():
+    names = downloads.CIFAR_TRAIN + downloads.CIFAR_TEST
+    return {name: bytes_of((3, 3073), seed).tobytes() for seed, name in enumerate(names)}
+
+
+def cifar_archive(bins):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode='w:gz') as archive:
+        for name, content in bins.items():
+            member = tarfile.TarInfo('cifar-10-batches-bin/' + name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def check_cifar(train, test):
+    bins = cifar_bins()
+    assert (len(train), len(test), train.shape) == (15, 3, (3, 32, 32))
+    record = np.frombuffer(bins['data_batch_2.bin'], 'u1')[:3073]
+    assert train.classes[3] == record[0]
+    assert (train.labels[3].ravel() == record[1:]).all()
+
+
+def test_cifar_from_the_archive_and_from_its_files(tmp_path):
+    (tmp_path / downloads.CIFAR_ARCHIVE).write_bytes(cifar_archive(cifar_bins()))
+    check_cifar(*load_dataset('cifar10', levels=256, data=str(tmp_path)))
+    (tmp_path / downloads.CIFAR_ARCHIVE).unlink()
+    for name, content in cifar_bins().items():
+        (tmp_path / name).write_bytes(content)
+    check_cifar(*load_dataset('cifar', levels=256, data=str(tmp_path)))
+
+
+def test_cifar_is_downloaded_once(no_network, monkeypatch):
+    archive = cifar_archive(cifar_bins())
+    no_network[downloads.CIFAR_URL] = archive
+    with pytest.raises(OSError, match='checksum mismatch'):
+        load_dataset('cifar10')
+    monkeypatch.setattr(downloads, 'CIFAR_MD5', hashlib.md5(archive).hexdigest())
+    check_cifar(*load_dataset('cifar10', levels=256))
+    no_network.clear()
+    check_cifar(*load_dataset('cifar10', levels=256))
+    assert len(chainer.datasets.get_cifar10()[0]) == 15    # Chainer finds it, too
+
+
+def test_a_damaged_cifar_cache_is_named(no_network):
+    folder = os.path.join(chainer.dataset.get_dataset_root(), 'pfnet/chainer/cifar')
+    os.makedirs(folder)
+    np.savez(os.path.join(folder, 'cifar-10.npz'), train_x=np.zeros((2, 3072)),
+             train_y=np.zeros(2, 'i'), test_x=np.zeros((2, 3072)), test_y=np.zeros(2, 'i'))
+    with pytest.raises(ValueError, match='cifar-10.npz.*delete it'):
+        load_dataset('cifar10')
+
+
+def test_damaged_cifar_is_named(tmp_path):
+    archive = cifar_archive(cifar_bins())
+    bins = cifar_bins()
+    bins['test_batch.bin'] = bins['test_batch.bin'][:-1]
+    for content, named in ((archive[:-100], 'cifar-10-binary'), (b'', 'cifar-10-binary'),
+                           (cifar_archive(bins), 'test_batch.bin')):
+        (tmp_path / downloads.CIFAR_ARCHIVE).write_bytes(content)
+        with pytest.raises(ValueError, match=named):
+            load_dataset('cifar10', data=str(tmp_path))

@@ -1,0 +1,119 @@
+import chainer
+import numpy as np
+import pytest
+from chainer.backends import cuda
+
+from test_sampling import cached_logits
+from wavenet import sampling
+from wavenet.families.gated.cache import GatedCache, VerticalStack
+from wavenet.sampling import generate
+
+
+def check_methods_agree(model, shape, seed=0):
+    labels = (np.arange(shape[0]) * 3 % model.classes).astype('i')
+    samples = generate(model, shape, seed, labels=labels)
+    assert (samples == generate(model, shape, seed, 'naive', labels=labels)).all()
+    # No luck with the draws: the logits, too, are equal, but for rounding
+    labels = model.xp.asarray(labels)
+    with chainer.no_backprop_mode():
+        expected = model(samples, labels).array
+    cache = GatedCache(model, len(samples), shape[3], labels)
+    logits = cached_logits(cache, samples, model.out_dims)
+    assert abs(logits - expected).max() <= 1e-5 * max(1, abs(expected).max())
+
+
+@pytest.fixture(params=['paper', 'author'])
+def form(request):
+    return request.param
+
+
+@pytest.mark.parametrize('in_channels', [1, 3])
+@pytest.mark.parametrize('out_dims, hidden_dims', [(1, 12), (5, 13), (256, 14)])
+def test_cached_equals_naive(random_gated_model, device, form, in_channels, out_dims, hidden_dims):
+    model = random_gated_model(
+        in_channels, hidden_dims, out_hidden_dims=7, out_dims=out_dims, form=form)
+    model.to_device(device)
+    check_methods_agree(model, (5, in_channels, 6, 7))
+
+
+@pytest.mark.parametrize('in_channels', [1, 3])
+@pytest.mark.parametrize('height, width', [(1, 1), (1, 9), (9, 1), (2, 2), (3, 20)])
+def test_any_size(random_gated_model, form, in_channels, height, width):
+    check_methods_agree(random_gated_model(in_channels, form=form), (4, in_channels, height, width))
+
+
+@pytest.mark.parametrize('sizes', [
+    dict(block_num=0), dict(block_num=9), dict(hidden_dims=1), dict(hidden_dims=2),
+    dict(hidden_dims=3, out_hidden_dims=1), dict(hidden_dims=48, out_hidden_dims=16), dict(classes=1),
+    dict(in_channels=2)])
+def test_any_architecture(random_gated_model, form, sizes):
+    check_methods_agree(random_gated_model(form=form, **sizes), (3, sizes.get('in_channels', 3), 5, 6))
+
+
+@pytest.mark.parametrize('batch', [1, 33])
+def test_any_batch(random_gated_model, device, batch):
+    model = random_gated_model()
+    model.to_device(device)
+    check_methods_agree(model, (batch, 3, 5, 6))
+
+
+def test_all_cores_draw_the_same_pictures(random_gated_model, monkeypatch):
+    model = random_gated_model()
+    monkeypatch.setattr(sampling, 'PICTURES_OF_A_CORE', 2)
+    expected = generate(model, (7, 3, 4, 5), 0, 'naive')
+    for workers in (1, 2, 3):
+        monkeypatch.setattr(sampling.threads, 'WORKERS', workers)
+        assert (generate(model, (7, 3, 4, 5), 0) == expected).all()
+
+
+@pytest.mark.parametrize('method', ['cached', 'naive'])
+def test_a_part_is_that_of_the_whole(random_gated_model, device, method):
+    model = random_gated_model()
+    model.to_device(device)
+    whole = generate(model, (7, 3, 3, 4), 0, method)
+    part = slice(1, None, 3)
+    assert (generate(model, (7, 3, 3, 4), 0, method, part=part) == whole[part]).all()
+
+
+@pytest.mark.parametrize('method', ['cached', 'naive'])
+def test_given_rows_are_kept(random_gated_model, method):
+    model = random_gated_model()
+    whole = generate(model, (4, 3, 6, 5), 0)
+    # The rest is drawn from the same numbers, so it is the same again
+    assert (generate(model, (4, 3, 6, 5), 0, method, given=(whole, 3)) == whole).all()
+
+
+@pytest.mark.parametrize('method', ['cached', 'naive'])
+def test_labels(random_gated_model, device, method):
+    model = random_gated_model(classes=3)
+    model.to_device(device)
+
+    def draw(labels):
+        return cuda.to_cpu(generate(model, (4, 3, 4, 4), 0, method, labels=labels))
+    assert (draw(None) == draw([0, 1, 2, 0])).all()          # by default, one after the other
+    one = draw([1, 1, 1, 1])
+    assert (one[1] == draw(None)[1]).all() and (one != draw(None)).any()
+    assert (draw(model.xp.array([1, 1, 1, 1])) == one).all()
+
+
+def test_labels_that_do_not_fit_are_refused(random_gated_model, random_model):
+    for labels in ([0, 1], [0, 1, 2, 3], [0, 0, 0, -1], 0, [0.5, 0, 0, 0]):
+        with pytest.raises(ValueError, match='labels'):
+            generate(random_gated_model(classes=3), (4, 3, 2, 2), labels=labels)
+    with pytest.raises(ValueError, match='classes'):
+        generate(random_model(), (4, 3, 2, 2), labels=[0, 0, 0, 0])
+
+
+def test_the_vertical_stack_once_a_row_the_horizontal_one_once_a_pixel_and_colour(
+        random_gated_model, monkeypatch):
+    monkeypatch.setattr(sampling.threads, 'WORKERS', 1)     # each has a vertical stack
+    calls = []
+
+    def counted(kind, name):
+        method = getattr(kind, name)
+        monkeypatch.setattr(kind, name, lambda *args: calls.append(name) or method(*args))
+
+    counted(VerticalStack, 'next_row')
+    counted(GatedCache, 'logits')
+    generate(random_gated_model(), (3, 3, 5, 6), 0)
+    assert (calls.count('next_row'), calls.count('logits')) == (5, 5 * 6 * 3)
