@@ -240,7 +240,7 @@ def test_what_is_wrong_with_an_npz_is_named(tmp_path, arrays, named):
 def test_nothing_is_unpickled(tmp_path):
     path = str(tmp_path / 'images.npz')
     np.savez(path, train_x=np.array([None, {}], object))
-    with pytest.raises(ValueError, match='train_x is no plain array'):
+    with pytest.raises(ValueError, match='train_x is not a plain array'):
         load_dataset(path)
 
 

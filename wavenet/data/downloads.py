@@ -16,7 +16,7 @@ import numpy as np
 
 from wavenet.data.fetch import fetch
 from wavenet.storage.files import atomic_write, open_regular
-from wavenet.storage.npz import PICTURES, check_ratio, open_npz
+from wavenet.storage.npz import IMAGES_RATIO, check_ratio, open_npz
 
 MNIST_MIRRORS = ('https://storage.googleapis.com/cvdf-datasets/mnist/',
                  'https://ossci-datasets.s3.amazonaws.com/mnist/')
@@ -61,7 +61,7 @@ def _mnist_part(folder, prefix, cached):
 
     path = os.path.join(_cache('pfnet/chainer/mnist'), cached)
     if os.path.exists(path):
-        with open_npz(path, PICTURES) as npz:
+        with open_npz(path, IMAGES_RATIO) as npz:
             images, classes = npz['x'], npz['y']
         images = images.reshape(-1, 28, 28) if images.size % 784 == 0 else images
         for array, name in zip((images, classes), names):
@@ -82,7 +82,7 @@ def _read_idx_file(folder, name):
         if os.path.exists(path):
             with open_regular(path) as file:
                 size = os.fstat(file.fileno()).st_size
-                return _read_idx(path, gzip.GzipFile(fileobj=file), size, PICTURES) \
+                return _read_idx(path, gzip.GzipFile(fileobj=file), size, IMAGES_RATIO) \
                     if path.endswith('.gz') else _read_idx(path, file, size, 1)
     raise FileNotFoundError('{}: no {} in this folder, gzipped or not; MNIST is the files {} of {}'
                             .format(folder, name, ', '.join(MNIST_FILES), MNIST_MIRRORS[0]))
@@ -141,7 +141,7 @@ def cifar10(folder=None):
         return _read_cifar_folder(folder)
     path = os.path.join(_cache('pfnet/chainer/cifar'), 'cifar-10.npz')
     if os.path.exists(path):
-        with open_npz(path, PICTURES) as npz:
+        with open_npz(path, IMAGES_RATIO) as npz:
             parts = tuple((npz[part + '_x'].reshape(-1, 3, 32, 32), npz[part + '_y'])
                           for part in ('train', 'test'))
             if any(images.dtype != 'u1' or classes.shape != (len(images),)

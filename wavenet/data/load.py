@@ -6,7 +6,7 @@ import numpy as np
 from wavenet.data import downloads
 from wavenet.data.image_files import read_folder
 from wavenet.data.images import ImageDataset
-from wavenet.storage.npz import PICTURES, open_npz
+from wavenet.storage.npz import IMAGES_RATIO, open_npz
 from wavenet.utils import check_levels
 
 NAMES = ('digits', 'mnist', 'cifar10', 'cifar')
@@ -83,7 +83,7 @@ def _hold_out(images, classes):
 
 
 def _read_npz(path):
-    with open_npz(path, PICTURES) as npz:
+    with open_npz(path, IMAGES_RATIO) as npz:
         arrays = {name: npz[name] for name in ('train_x', 'train_y', 'test_x', 'test_y')
                   if name in npz.files}
     if 'train_x' not in arrays:
