@@ -104,9 +104,9 @@ def check_fit(model, dataset):
     if dataset.levels != levels or dataset.shape[0] != model.in_channels:
         raise ValueError('the model is for {} levels and {} channels, the images have {} and '
                          '{}'.format(levels, model.in_channels, dataset.levels, dataset.shape[0]))
-    if model.classes is not None and int(dataset.classes.max()) >= model.classes:
+    if model.classes is not None and int(dataset.class_ids.max()) >= model.classes:
         raise ValueError('the model has classes 0 to {}, the images 0 to {}'.format(
-            model.classes - 1, int(dataset.classes.max())))
+            model.classes - 1, int(dataset.class_ids.max())))
 
 
 def make_parser():

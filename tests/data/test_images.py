@@ -49,7 +49,7 @@ def test_a_batch_is_its_triples():
 
 def test_one_byte_a_value_until_a_batch_is_made():
     dataset = ImageDataset(bytes_of((6, 1, 4, 4)), np.arange(6), 3, 8)
-    assert dataset.labels.dtype == np.uint8 and dataset.labels.nbytes == 6 * 16
+    assert dataset.targets.dtype == np.uint8 and dataset.targets.nbytes == 6 * 16
 
 
 def test_batches_are_made_where_the_labels_live(device):
@@ -150,8 +150,8 @@ def test_digits():
     x, _, label = train[0]  # the first of the file, a zero
     assert label == 0 and x.min() == 0 and x.max() <= 1
     # 16 inked pixels are white, 0 black, and all 17 values survive
-    assert set(np.unique(train.labels)) == set(range(17))
-    assert (np.bincount(train.classes) > 140).all()
+    assert set(np.unique(train.targets)) == set(range(17))
+    assert (np.bincount(train.class_ids) > 140).all()
 
 
 def test_digits_in_colour():
@@ -161,7 +161,7 @@ def test_digits_in_colour():
 
 @pytest.mark.parametrize('name, kwargs', [('digits', {}), ('digits', dict(test_limit=1))])
 def test_named_data_sets_have_ten_classes(name, kwargs):
-    assert [part.class_count for part in load_dataset(name, **kwargs)] == [10, 10]
+    assert [part.num_classes for part in load_dataset(name, **kwargs)] == [10, 10]
 
 
 def test_own_images_have_the_classes_that_they_have(tmp_path):
@@ -170,7 +170,7 @@ def test_own_images_have_the_classes_that_they_have(tmp_path):
                                      (np.array([0, 255], 'u1'), [0], 256)):
         np.savez(path, train_x=np.zeros((2, 3, 3), 'u1'), train_y=train_y,
                  test_x=np.zeros((1, 3, 3), 'u1'), test_y=test_y)
-        assert [part.class_count for part in load_dataset(path)] == [classes, classes]
+        assert [part.num_classes for part in load_dataset(path)] == [classes, classes]
 
 
 def test_test_limit():
@@ -192,8 +192,8 @@ def test_a_folder_of_images(tmp_path):
     write_images(tmp_path, images)
     (tmp_path / 'notes.txt').write_text('no image')
     train, test = load_dataset(str(tmp_path), levels=256)
-    assert (test.labels == images[[9]]).all()              # every tenth is for testing
-    assert (train.labels == np.delete(images, 9, axis=0)).all()
+    assert (test.targets == images[[9]]).all()              # every tenth is for testing
+    assert (train.targets == np.delete(images, 9, axis=0)).all()
 
 
 def test_subfolders_are_classes_and_gray_joins_colours(tmp_path):
@@ -201,9 +201,9 @@ def test_subfolders_are_classes_and_gray_joins_colours(tmp_path):
     write_images(tmp_path / 'cats', cats)
     write_images(tmp_path / 'dogs', dogs)
     train, test = load_dataset(str(tmp_path), levels=256)
-    assert train.classes.tolist() == [0, 0, 1, 1] and test.classes.tolist() == [1]
-    assert train.class_count == test.class_count == 2
-    assert (train.labels[:2] == cats).all() and (train.labels[2:] == dogs[:2]).all()
+    assert train.class_ids.tolist() == [0, 0, 1, 1] and test.class_ids.tolist() == [1]
+    assert train.num_classes == test.num_classes == 2
+    assert (train.targets[:2] == cats).all() and (train.targets[2:] == dogs[:2]).all()
 
 
 @pytest.mark.parametrize('shape', [(4, 5, 6), (4, 1, 5, 6), (4, 3, 5, 6), (4, 5, 6, 3), (4, 5, 6, 1)])
@@ -213,11 +213,11 @@ def test_an_npz_of_images(tmp_path, shape):
     np.savez(path, train_x=x, train_y=np.arange(4), test_x=x[:1])
     train, test = load_dataset(path, levels=256)
     expected = x.reshape(4, -1, 5, 6) if shape[1] != 5 or len(shape) == 3 else x.transpose(0, 3, 1, 2)
-    assert (train.labels == expected).all() and train.shape == (3, 5, 6)
-    assert train.classes.tolist() == [0, 1, 2, 3] and test.classes.tolist() == [0]
+    assert (train.targets == expected).all() and train.shape == (3, 5, 6)
+    assert train.class_ids.tolist() == [0, 1, 2, 3] and test.class_ids.tolist() == [0]
     np.savez(path, train_x=x)
     train, test = load_dataset(path, levels=256)
-    assert (train.labels == expected[:3]).all() and (test.labels == expected[3:]).all()
+    assert (train.targets == expected[:3]).all() and (test.targets == expected[3:]).all()
 
 
 @pytest.mark.parametrize('arrays, named', [

@@ -3,8 +3,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
 
+from helpers import ROOT
 from wavenet.storage import files
 from wavenet.storage.files import atomic_write
 

@@ -35,7 +35,7 @@ def atomic_write(path):
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         if isinstance(error, OSError) and error.filename in (None, temporary):
-            error.filename, error.filename2 = path, None  # the path that the user gave
+            error.filename, error.filename2 = os.fspath(path), None  # the path that the user gave
         raise
 
 
