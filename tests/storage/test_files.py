@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,10 +38,11 @@ def test_a_link_stays_a_link(tmp_path):
     assert (tmp_path / 'link').is_symlink() and (tmp_path / 'file').read_bytes() == b'new'
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path):
+@pytest.mark.parametrize('kind', [str, Path])
+def test_a_folder_that_is_not_there_is_named(tmp_path, kind):
     path = str(tmp_path / 'nowhere' / 'file')
     with pytest.raises(FileNotFoundError) as raised:
-        with atomic_write(path):
+        with atomic_write(kind(path)):
             pass
     assert raised.value.filename == path
 
