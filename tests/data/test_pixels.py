@@ -13,9 +13,9 @@ def test_intensities_are_rounded_as_by_chainers_get_mnist():
 
 
 def test_luminance_is_that_of_pillow():
-    colours = bytes_of((2, 3, 8, 8))
+    colours = bytes_of((2, 3, 64, 64))
     gray = luminance(colours)
-    assert gray.dtype == np.uint8 and gray.shape == (2, 1, 8, 8)
+    assert gray.dtype == np.uint8 and gray.shape == (2, 1, 64, 64)
     for image, found in zip(colours, gray):
         expected = np.asarray(Image.fromarray(image.transpose(1, 2, 0)).convert('L'))
         assert (found == expected).all()
