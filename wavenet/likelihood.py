@@ -91,7 +91,7 @@ def check_fit(model, dataset):
     if dataset.levels != levels or dataset.shape[0] != model.in_channels:
         raise ValueError(f'the model is for {levels} levels and {model.in_channels} channels, the '
                          f'images have {dataset.levels} and {dataset.shape[0]}')
-    most = int(dataset.classes.max())
+    most = int(dataset.class_ids.max())
     if model.num_classes and most >= model.num_classes:
         raise ValueError(
             f'the model has classes 0 to {model.num_classes - 1}, the images 0 to {most}')

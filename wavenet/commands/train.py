@@ -168,7 +168,7 @@ def train(parser, args, team):
                 batchsize if team.size == 1 else '{} of each of {} processes'.format(
                     args.batchsize, team.size), len(train)))
         np.random.seed(args.seed)  # Chainer draws the weights from here
-        model = make_model(args, train.class_count)
+        model = make_model(args, train.num_classes)
         for part in (model, train, test):
             part.to_device(device)
     if family.prepare:  # a run that goes on takes its parameters from the snapshot afterwards
