@@ -11,6 +11,7 @@ from chainer.backends import cuda
 from conftest import DATA
 from test_train import images, train  # noqa: F401  fixtures
 from wavenet import cli, evaluate, models, sampling, serialization, utils
+from wavenet.commands import evaluate as evaluate_command
 from wavenet.data.images import ImageDataset
 from wavenet.data.load import load_dataset
 from wavenet.data.pixels import INTENSITY
