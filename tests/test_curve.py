@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import ROOT
+from helpers import ROOT
 from wavenet import curve
 
 LOG = [{'iteration': n, 'epoch': 0, 'main/nll': 100.0 / n, 'validation/main/nll': 90.0 / n}

@@ -4,9 +4,9 @@ import math
 import chainer
 import numpy as np
 import pytest
-from chainer import backend
 from chainer.backends import cuda
 
+from helpers import cached_logits
 from wavenet import models, sampling, serialization
 from wavenet.families.pixelcnn.cache import Cache
 from wavenet.sampling import generate
@@ -33,21 +33,6 @@ def test_samples_are_the_authors(reference, reference_model, device, method):
 
 
 # Cached equals naive
-
-def cached_logits(cache, x, out_dims):
-    """The logits that the cached method draws from, where it draws the values x."""
-    batch, channels, height, width = x.shape
-    logits = backend.get_array_module(x).empty((batch, out_dims) + x.shape[1:], 'f')
-    for i in range(height):
-        cache.start_row()
-        for j in range(width):
-            cache.start_pixel(j)
-            for k in range(channels):
-                logits[:, :, k, i, j] = cache.logits(k)
-                cache.set_value(j, k, x[:, k, i, j])
-            cache.end_pixel(j)
-    return logits
-
 
 def check_methods_agree(model, shape, seed=0):
     samples = generate(model, shape, seed)

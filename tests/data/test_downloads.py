@@ -9,27 +9,12 @@ import chainer
 import numpy as np
 import pytest
 
-from test_images import bytes_of
+from helpers import bytes_of, idx, write_mnist
 from wavenet.data import downloads, fetch
 from wavenet.data.load import load_dataset
 
 
 # mnist
-
-def idx(array):
-    return downloads._idx_header(array) + array.tobytes()
-
-
-def write_mnist(folder, zipped=True, train=6, test=4):
-    arrays = {'train-images-idx3-ubyte': bytes_of((train, 28, 28), 1),
-              'train-labels-idx1-ubyte': (np.arange(train) % 10).astype('u1'),
-              't10k-images-idx3-ubyte': bytes_of((test, 28, 28), 2),
-              't10k-labels-idx1-ubyte': (np.arange(test) % 10).astype('u1')}
-    for name, array in arrays.items():
-        content = gzip.compress(idx(array)) if zipped else idx(array)
-        (folder / (name + '.gz' * zipped)).write_bytes(content)
-    return arrays
-
 
 @pytest.mark.parametrize('zipped', [True, False])
 def test_mnist_from_a_folder(tmp_path, zipped):

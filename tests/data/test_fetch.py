@@ -11,11 +11,9 @@ import time
 import numpy as np
 import pytest
 
-from conftest import ROOT
-from test_downloads import write_mnist
+from helpers import ROOT, idx, write_mnist
 from wavenet.data import downloads, fetch
 from wavenet.data.load import load_dataset
-from wavenet.data.downloads import _idx_header
 
 CONTENT = np.random.RandomState(0).bytes(300000)
 
@@ -175,7 +173,7 @@ def mnist(tmp_path, serve):
     folder = tmp_path / 'mnist'
     folder.mkdir()
     arrays = write_mnist(folder)
-    sums = {name: hashlib.sha256(_idx_header(array) + array.tobytes()).hexdigest()
+    sums = {name: hashlib.sha256(idx(array)).hexdigest()
             for name, array in arrays.items()}
     return sums, {path.name: path.read_bytes() for path in folder.iterdir()}
 

@@ -4,14 +4,11 @@ import pytest
 from chainer.backends import cuda
 from PIL import Image
 
+from helpers import bytes_of
 from wavenet import utils
 from wavenet.data.image_files import _read_image
 from wavenet.data.images import ImageDataset, batches
 from wavenet.data.load import load_dataset
-
-
-def bytes_of(shape, seed=0):
-    return np.random.RandomState(seed).randint(0, 256, shape).astype('u1')
 
 
 # What every data set gives

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import ROOT
+from helpers import ROOT
 from wavenet.figures import __main__ as figures
 from wavenet.models import MaskedConvolution2D, PixelCNN
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from conftest import ROOT
+from helpers import ROOT
 from wavenet.storage import files
 from wavenet.storage.files import atomic_write
 
