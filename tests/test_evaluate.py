@@ -2,14 +2,13 @@ import itertools
 import json
 import math
 import os
-import sys
 
 import numpy as np
 import pytest
 from chainer.backends import cuda
 
 from helpers import DATA
-from wavenet import cli, evaluate, models, sampling, serialization, utils
+from wavenet import evaluate, models, sampling, serialization, utils
 from wavenet.data.images import ImageDataset
 from wavenet.data.load import load_dataset
 from wavenet.data.pixels import INTENSITY
@@ -197,21 +196,10 @@ def test_classes_that_the_model_does_not_have(random_gated_model):
 # The command
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    """Runs the command in this process, in an empty folder: (status, stdout, stderr)"""
+def run(command, tmp_path, monkeypatch):
+    """Runs the command in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    numpy_errors = np.geterr()
-
-    def run(*args):
-        monkeypatch.setattr(sys, 'argv', ['evaluate.py'] + [str(arg) for arg in args])
-        try:
-            status = cli.run(evaluate.main, evaluate.make_parser())
-        except SystemExit as exit:
-            status = exit.code
-        return (status or 0,) + tuple(capsys.readouterr())
-
-    yield run
-    np.seterr(**numpy_errors)
+    return lambda *args: command('-m', 'wavenet.evaluate', *args)
 
 
 def rows(stdout):
