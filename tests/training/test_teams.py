@@ -53,7 +53,7 @@ def test_one_rank_says_that_mpi_is_not_there(monkeypatch, capsys, name):
 def test_mpiexec_of_another_mpi(ranks, images, tmp_path):
     # It starts processes that do not know of each other, such as this one
     result = ranks(1, 'train.py', '--dataset', images, PMI_SIZE='2')
-    assert result.returncode == 2 and 'mpiexec is of another MPI' in result.stderr
+    assert result.returncode == 2 and 'mpiexec belongs to another MPI' in result.stderr
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import sys
 import numpy as np
 import tqdm
 
-from wavenet import cli, serialization
+from wavenet import cli, devices, serialization
 from wavenet.data.load import load_dataset
 from wavenet.families import registry
 from wavenet.likelihood import check_fit, likelihood
@@ -47,8 +47,8 @@ def make_parser():
     add('--test_limit', type=count, metavar='N', help='the first N test images only (default: all)')
     add('--batchsize', '-b', type=count, default=100, metavar='N',
         help='images at once (default: %(default)s)')
-    cli.add_device_options(parser)
-    cli.add_tf32_option(parser)
+    devices.add_device_options(parser)
+    devices.add_tf32_option(parser)
     return parser
 
 
@@ -61,7 +61,7 @@ def run(parser):
     args = parser.parse_args()
     np.seterr(over='ignore', invalid='ignore')  # image_nats says it better
     with parser.reporting():
-        device = cli.use_device(args)
+        device = devices.use_device(args)
         model = serialization.load_model(args.model)
         levels = model.distribution.levels
         if args.binarization and levels != 2:
@@ -98,7 +98,7 @@ def check_size(args, model, test):
     shapes = registry.get(model.family).shapes(model.config)
     maps = (4 * max(shape[0] for shape in shapes.values())
             + 3 * model.distribution.levels * model.in_channels)
-    cli.check_memory(4 * args.batchsize * test.shape[1] * test.shape[2] * maps,
+    devices.check_memory(4 * args.batchsize * test.shape[1] * test.shape[2] * maps,
                      'a batch of {} images'.format(args.batchsize))
 
 

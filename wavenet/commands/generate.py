@@ -7,7 +7,7 @@ import numpy as np
 import tqdm
 from chainer.backends import cuda
 
-from wavenet import cli, pictures, sampling, serialization
+from wavenet import cli, devices, pictures, sampling, serialization
 from wavenet.data.image_files import read_images
 from wavenet.storage import files
 from wavenet.training import teams
@@ -21,7 +21,7 @@ def make_parser():
     size = cli.whole_number(1)
     add('--model', '-m', required=True, metavar='FILE',
         help="out/model.npz, or the author's pixelcnn_N or snapshot_iter_N")
-    cli.add_device_options(parser)
+    devices.add_device_options(parser)
     teams.add_option(parser)
     add('--count', '-c', type=size, default=10, metavar='N',
         help='N x N pictures, in a square, or, of a model with classes, N of each '
@@ -72,7 +72,7 @@ def run(parser):
             if os.path.realpath(path) in map(os.path.realpath, filter(None, (args.output, args.gif))):
                 raise ValueError(
                     '{}: this image would be overwritten: give another --output'.format(path))
-        device = cli.use_device(args)
+        device = devices.use_device(args)
         model = serialization.load_model(args.model)
         if args.label is not None and args.label >= model.num_classes:
             raise ValueError('--label {}: the model has {}'.format(
@@ -96,7 +96,7 @@ def run(parser):
                 args.model, width, height))
         values = batch * model.in_channels * height * width
         # Draws, pictures, and what is made of them on the way to a file
-        cli.check_memory(values * (8 + 4 + 16 * args.scale ** 2), '{} pictures'.format(batch))
+        devices.check_memory(values * (8 + 4 + 16 * args.scale ** 2), '{} pictures'.format(batch))
         if args.complete:
             given = originals.repeat(args.count, axis=0), args.rows
         class_ids = None if args.label is None else np.full(batch, args.label)
