@@ -1,11 +1,10 @@
-"""What the README's notes on the post say."""
-import wavenet  # noqa: F401  before Chainer
+"""The facts that docs/faithfulness.md states in its notes on the post."""
 import chainer.links as L
 import numpy as np
 import pytest
 
+from wavenet.figures.receptive_field import count_paths
 from wavenet.models import MaskedConvolution2D, PixelCNN
-from wavenet.figures.receptive_field import paths
 from wavenet.utils import quantize
 
 
@@ -112,7 +111,7 @@ def test_two_layers_see_what_the_post_draws_but_for_the_center():
     # From its opacities, 101, 162 and 199 of 255; 1 - (1 - 101 / 255) ** n is the rule
     drawn = np.array([[1, 2, 3, 2, 1], [2, 3, 3, 1, 0], [1, 1, 1, 0, 0], [0] * 5, [0] * 5])
     drawn[2, 2] = 0
-    assert paths(links, 5, 5, (2, 2)).tolist() == drawn.tolist()
+    assert count_paths(links, 5, 5, (2, 2)).tolist() == drawn.tolist()
 
 
 @pytest.mark.parametrize('blocks', [0, 1, 15])
@@ -121,7 +120,7 @@ def test_how_far_a_pixel_sees(blocks):
     first = MaskedConvolution2D(1, 1, model.conv1.W.shape[2], pad=3, mask='A', colors=1)
     inside = [block.conv2 for block in model.blocks]
     pixel, size = (20, 20), 41
-    seen = paths([first] + inside, 22, size, pixel) > 0
+    seen = count_paths([first] + inside, 22, size, pixel) > 0
     reach = 3 + blocks
     expected = np.zeros_like(seen)
     for up in range(reach + 1):    # to the right, one column more with each row, at most `reach`

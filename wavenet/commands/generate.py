@@ -63,7 +63,7 @@ def run(parser):
         args.seed = team.bcast(np.random.randint(2 ** 32))
     with team.reporting():
         team.connect(args)
-        for path, formats in ((args.output, pictures.PICTURES), (args.gif, pictures.ANIMATIONS)):
+        for path, formats in ((args.output, pictures.IMAGE_FORMATS), (args.gif, pictures.ANIMATION_FORMATS)):
             if path is not None:
                 pictures.file_format(path, formats)
                 if team.rank == 0:
@@ -115,7 +115,7 @@ def run(parser):
         pictures.save(args.output, cells, args.scale)
         print(args.output)
         if args.gif:
-            pictures.save_drawing(args.gif, cells, args.scale, args.rows)
+            pictures.save_animation(args.gif, cells, args.scale, args.rows)
             print(args.gif)
 
 

@@ -6,7 +6,7 @@ import os
 import matplotlib
 import matplotlib.image
 
-from wavenet import pictures
+from wavenet import plots
 from wavenet.results import mistakes, real_inputs
 from wavenet.storage import files
 from wavenet.results.presets import STAGES
@@ -103,7 +103,7 @@ def sample_grid(results, paths):
     """The pictures of all stages, in files, in one figure."""
     columns = 5
     rows = math.ceil(len(results) / columns)
-    page = pictures.page(2.7 * columns, 3.3 * rows)
+    page = plots.new_figure(2.7 * columns, 3.3 * rows)
     for number, (name, result) in enumerate(results.items()):
         axes = page.add_subplot(rows, columns, number + 1)
         axes.imshow(matplotlib.image.imread(paths[name]))
@@ -121,7 +121,7 @@ def loss_curves(results):
     It is drawn as a share of what a uniform guess costs, values · log(levels) nats, so that pictures
     of other colours and levels are on the same scale.
     """
-    page = pictures.page(11, 6)
+    page = plots.new_figure(11, 6)
     axes = page.add_subplot(xlabel='training images seen', xscale='log', yscale='log',
                             ylabel='nll of the test images / nll of a uniform guess')
     for number, (name, result) in enumerate(results.items()):
@@ -131,7 +131,7 @@ def loss_curves(results):
                   color=matplotlib.colormaps['tab20'](number % 20), marker='.',
                   linestyle='--' if STAGES[name].mistake else '-')
     for axis in (axes.xaxis, axes.yaxis):
-        pictures.round_numbers(axis)
+        plots.label_round_numbers(axis)
     axes.grid(color='0.9')
     axes.legend(loc='center left', bbox_to_anchor=(1, 0.5))
     page.tight_layout()

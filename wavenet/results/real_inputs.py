@@ -13,7 +13,7 @@ import matplotlib.image
 import numpy as np
 from chainer.backends import cuda
 
-from wavenet import evaluate, pictures
+from wavenet import evaluate, plots
 from wavenet.data.load import load_dataset
 from wavenet.results import mistakes
 
@@ -77,7 +77,7 @@ def figure(results, paths):
         results: what `measure` gave for each.
         paths: of their samples.
     """
-    page = pictures.page(12, 4)
+    page = plots.new_figure(12, 4)
     for column, (name, result, path) in enumerate(zip(STAGES, results, paths)):
         axes = page.add_subplot(1, 4, column + 1)
         axes.imshow(matplotlib.image.imread(path))
