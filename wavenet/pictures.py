@@ -73,6 +73,12 @@ def save(path, cells, scale=1):
         Image.fromarray(_tile(cuda.to_cpu(cells), scale)).save(file, format=kind)
 
 
+def read(path):
+    """Reads an image file as RGB, uint8 (height, width, 3)."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert('RGB'))
+
+
 def save_animation(path, cells, scale=1, rows=None):
     """Writes a GIF that shows how the images were generated, pixel by pixel, starting from gray.
 

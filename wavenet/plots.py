@@ -19,3 +19,9 @@ def label_round_numbers(axis):
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(StrMethodFormatter('{x:,g}'))
     axis.set_minor_formatter(NullFormatter())
+
+
+def color(number):
+    """Returns one of 20 distinct colours for a curve."""
+    import matplotlib
+    return matplotlib.colormaps['tab20'](number % 20)

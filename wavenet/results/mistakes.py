@@ -112,6 +112,12 @@ def made(mistake):
             setattr(where, name, value)
 
 
+def command(mistake):
+    """Returns what comes after `python` to train with a mistake, or without one."""
+    return ['-m', 'wavenet.results.mistakes', '--mistake', mistake] if mistake else \
+        ['-m', 'wavenet.commands.train']
+
+
 def make_parser():
     parser = train.make_parser()
     parser.prog = 'python -m wavenet.results.mistakes'
