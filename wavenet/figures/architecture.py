@@ -42,8 +42,8 @@ class Box(NamedTuple):
 def figure():
     """Draws the PixelCNN of train.py's defaults with 256 levels. Returns: a Matplotlib figure."""
     model = models.PixelCNN(3, 256, 15, 16, 256)
-    sizes = model.architecture
-    h, d, levels = sizes['hidden_dims'] // 2, sizes['out_hidden_dims'], sizes['out_dims']
+    config = model.config
+    h, d, levels = config.hidden_dims // 2, config.out_hidden_dims, config.out_dims
     boxes, block = model_boxes(
         model, 28, 28, {2 * h: '2h', h: 'h', d: 'd', 3 * levels: f'3 · {levels}'})
     shape = next(box.shape for box in boxes if box.fill == BLOCK)

@@ -42,7 +42,7 @@ def measure(model, training, samples):
         likelihood = evaluate.likelihood(model, test, training.batchsize)
         result[inputs] = {'nats': likelihood.nats, 'error': likelihood.nats_error,
                           'start': start_nats(model, test, training.batchsize)}
-    result['test_ink'] = float(test.labels.mean()) / (training.levels - 1)
+    result['test_ink'] = float(test.targets.mean()) / (training.levels - 1)
     return result
 
 

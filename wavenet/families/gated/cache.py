@@ -7,11 +7,12 @@ stack is computed pixel by pixel and colour by colour.
 A sigmoid is (1 + tanh(x / 2)) / 2, so that one tanh serves both parts of a gate. The halves are in the
 weights: of what goes into a sigmoid, and of what comes out of a gate, t · (1 + s). Halving is exact.
 """
+from wavenet.families.state import PixelState
 from wavenet.functions import threads
 from wavenet.families.pixelcnn.cache import Maps, color_products, pixel_weights, sorted_weights
 
 
-class GatedCache:
+class GatedCache(PixelState):
     """The feature maps that are done, as far as later pixels need them: see `wavenet.cached.Cache`.
 
     The maps of a pixel are (maps, B) arrays, those of a row (maps, W, B). In the horizontal stack and
@@ -19,8 +20,10 @@ class GatedCache:
     slice, from the first on. What goes to the tanh of each gate comes before what goes to its sigmoid.
     """
 
-    def __init__(self, model, batch, width, labels, cores=1):
+    def __init__(self, model, samples, class_ids, cores=1):
         """cores: how many there are for the vertical stack, each for some of the pictures"""
+        super().__init__(model, samples)
+        batch, _, _, width = samples.shape
         self.xp = xp = model.xp
         self.cores = cores
         self.wait = lambda: None                             # for what is known of the next row
@@ -44,7 +47,7 @@ class GatedCache:
         part = -(-batch // cores)
         weights = VerticalWeights(blocks, hidden)
         self.vertical = [
-            VerticalStack(blocks, weights, hidden, width, labels, slice(start, start + part))
+            VerticalStack(blocks, weights, hidden, width, class_ids, slice(start, start + part))
             for start in range(0, batch, part)]
 
         # What the gates of the horizontal stack get of the pixels to the left, and in all
@@ -68,7 +71,7 @@ class GatedCache:
         conv4 = color_products(
             pixel_weights(model.conv4, out_hidden, out), out,
             [1 + out_hidden.until(k) for k in range(colors)], before_conv4, zeros(out.count))
-        self.steps = []                                      # of each colour
+        self.layers = []                                     # of each colour
         for k in range(colors):
             of, until = hidden.of(k), hidden.until(k)
             gates = zeros(2, of.stop - of.start)
@@ -85,7 +88,12 @@ class GatedCache:
                     gates.reshape(-1, batch), gates, gates[0], gates[1], self.from_both[number, :, of],
                     gated[number, 1:][of], xp.ascontiguousarray(W_out), gated[number, :1 + until],
                     residual, before, self.maps[number, of]))
-            self.steps.append((layers, self.maps[-1, of], before_conv2[1:][of], conv2[k], conv4[k]))
+            self.layers.append((layers, self.maps[-1, of], before_conv2[1:][of], conv2[k], conv4[k]))
+
+    def run(self, uniforms, given, progress):
+        # The vertical stack spreads its large products itself
+        with threads.one_thread_a_product():
+            super().run(uniforms, given, progress)
 
     # These are called pixel by pixel, in the order of the pixels and of the colours.
 
@@ -114,7 +122,7 @@ class GatedCache:
         """The logits of this pixel's colour k, (B, out_dims)"""
         dot, add, multiply, tanh = self.xp.dot, self.xp.add, self.xp.multiply, self.xp.tanh
         layers, maps, before_conv2, (W_conv2, x_conv2, output), (W_conv4, x_conv4, logits) = \
-            self.steps[k]
+            self.layers[k]
         for (W, x, flat, gates, t, s, context, gated, W_out, x_out, residual, before, after) in layers:
             dot(W, x, out=flat)
             add(gates, context, out=gates)
@@ -183,11 +191,11 @@ class VerticalStack:
     once, while the horizontal stack still draws.
     """
 
-    def __init__(self, blocks, weights, hidden, width, labels, pictures):
+    def __init__(self, blocks, weights, hidden, width, class_ids, pictures):
         self.xp = xp = blocks[0].xp
         self.pictures = pictures
-        labels = labels[pictures]
-        batch, size, n, known = len(labels), hidden.count, len(blocks) - 1, weights.known
+        class_ids = class_ids[pictures]
+        batch, size, n, known = len(class_ids), hidden.count, len(blocks) - 1, weights.known
         self.to_h = xp.zeros((n + 1, 2, size, width, batch), 'f')
 
         # Rows, with columns of zeros on either side; weights, each with what they multiply
@@ -213,7 +221,7 @@ class VerticalStack:
                 (block.v_to_h_conv_t, block.v_to_h_conv_s),
                 (block.horizontal_conv_t, block.horizontal_conv_s))]
             label, label_h = [None if x is None else _halve(
-                x.array.T.reshape(2, size, 1, batch)) for x in block.labels(labels)]
+                x.array.T.reshape(2, size, 1, batch)) for x in block.labels(class_ids)]
             self.layers.append((
                 _halve(bias).reshape(-1, 1), label, W_to_h,
                 (_halve(bias_to_h + bias_h)[:, :, None, None] + label_h)[:, hidden.order]))

@@ -7,8 +7,10 @@ import math
 import numpy as np
 from chainer import backend
 
+from wavenet.families.state import PixelState
 
-class Cache:
+
+class Cache(PixelState):
     """The feature maps that are done, as far as later pixels need them.
 
     Inside, maps are sorted by colour: those that a colour's maps depend on are then one slice, from
@@ -20,8 +22,9 @@ class Cache:
     (`end_pixel`); and what comes of the pixel itself is computed colour by colour (`logits`).
     """
 
-    def __init__(self, model, batch, width):
-        colors = model.in_channels
+    def __init__(self, model, samples):
+        super().__init__(model, samples)
+        batch, colors, _, width = samples.shape
         blocks = list(model.blocks)
         n = len(blocks)
         hidden, half, out_hidden, out = [Maps(count, colors) for count in (
@@ -83,7 +86,7 @@ class Cache:
             products(block.conv3, half, hidden, three, residual)))
             for block, one, two, three, context in zip(
                 blocks, before1, pixel, before3, self.from_both)]
-        self.steps = [
+        self.layers = [
             (conv1[k], [chain[k] for chain in chains], before_conv2[1:][hidden.of(k)],
              conv2[k], conv4[k]) for k in range(colors)]
         # NumPy's maximum of two arrays is faster than that of an array and a number
@@ -109,7 +112,7 @@ class Cache:
         """The logits of this pixel's colour k, (B, out_dims)"""
         dot, maximum = np.dot, np.maximum
         (W, x, h), chains, last, (W_conv2, x_conv2, output), (W_conv4, x_conv4, logits) = \
-            self.steps[k]
+            self.layers[k]
         zero_hidden, zero_half, zero_output = self.zeros[k]
         dot(W, x, out=h)
         for one, (W1, x1, two), (W2, x2, three), context, (W3, x3, residual) in chains:

@@ -10,12 +10,23 @@ import os
 import numpy as np
 from chainer.backends import cuda
 
+from wavenet.families.state import State
 from wavenet.families.pixelcnn.cache import Maps, patch_weights, pixel_weights, sorted_weights
 
 THREADS = 1024                                   # of a block, 32 for each map that is computed
 
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'draw_row.cu')) as file:
     SOURCE = file.read()
+
+
+class RowCache(State):
+    """Generation row by row: see `draw_rows`. Given are whole rows."""
+
+    def run(self, uniforms, given, progress):
+        batch, channels, height, width = self.samples.shape
+        first_row = int(given[0, :, 0].sum())
+        draw_rows(self.model, self.samples, first_row,
+                  uniforms.reshape(height, width, channels, batch), progress)
 
 
 def draw_rows(model, samples, first_row, uniforms, progress):
@@ -58,7 +69,7 @@ def draw_rows(model, samples, first_row, uniforms, progress):
         of_the_blocks('conv2', half, half), of_the_blocks('conv3', half, hidden)], [])
     of_one_pixel = [zeros(batch, count) for count in (
         25 * colors - 1, hidden.count, (n + 1) * hidden.count, n * size, out_hidden.count,
-        max(model.out_dims, 2))]
+        model.distribution.levels)]
 
     for i in range(height):
         if n:
