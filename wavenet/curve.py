@@ -60,7 +60,12 @@ def make_parser():
     return parser
 
 
-def main(parser):
+def main():
+    """The command. Returns: its exit status."""
+    return cli.run(run, make_parser())
+
+
+def run(parser):
     args = parser.parse_args()
     with parser.reporting():
         kind = pictures.file_format(args.output, pictures.IMAGE_FORMATS)
@@ -73,4 +78,4 @@ def main(parser):
 
 
 if __name__ == '__main__':
-    sys.exit(cli.run(main, make_parser()))
+    sys.exit(main())

@@ -1,16 +1,17 @@
 """python -m wavenet.results, with small stages."""
 import contextlib
+import importlib
 import io
 import itertools
 import json
 import os
 import pathlib
-import runpy
 import shlex
 import signal
 import sys
 import threading
 import time
+from unittest import mock
 
 import chainer.training.trainer
 import numpy as np
@@ -50,7 +51,7 @@ def run_with_processes(tmp_path, monkeypatch, capfd):
             monkeypatch.setattr(module, 'STAGES', stages)
         monkeypatch.setattr('sys.argv', ['results.py', *map(str, args)])
         try:
-            status = cli.run(results.main, results.make_parser())
+            status = results.main()
         except SystemExit as end:
             status = end.code
         return (status, *capfd.readouterr())
@@ -73,15 +74,13 @@ def train_here(name, command):
     print(f'{name}: python {shlex.join(command)}')
     option, module, *options = command
     assert option == '-m'
-    arguments, stderr, status = sys.argv, io.StringIO(), 0
-    sys.argv = ['train.py', *options]
-    try:
-        with contextlib.redirect_stderr(stderr), np.errstate():
-            runpy.run_module(module, run_name='__main__')
-    except SystemExit as end:
-        status = end.code or 0
-    finally:
-        sys.argv = arguments
+    stderr = io.StringIO()
+    with contextlib.redirect_stderr(stderr), np.errstate(), \
+            mock.patch.object(sys, 'argv', ['train.py', *options]):
+        try:
+            status = importlib.import_module(module).main()
+        except SystemExit as end:
+            status = end.code
     lines = stderr.getvalue().splitlines()
     for line in lines:
         cli.say(f'{name}: {line}')
@@ -151,7 +150,7 @@ def test_a_run_its_files_and_its_page(run):
     _, test = load_dataset('digits', 1, 4, test_limit=20)
     assert evaluate.likelihood(model, test).nats == pytest.approx(right['nats'], rel=1e-6)
     assert right['curve'][-1][1] == pytest.approx(right['nats'], rel=1e-5)
-    with mistakes.made('no-colour-masks'):
+    with mistakes.registered():
         model = serialization.load_model('out/results/wrong/model.npz')
     _, test = load_dataset('digits', 3, 2)
     assert evaluate.likelihood(model, test).nats == pytest.approx(result('wrong')['nats'], rel=1e-6)

@@ -200,8 +200,9 @@ def train(parser, args, team):
         'learning_rate', 'lr_decay', 'gradclip', 'clip', 'weight_decay')}
     outputs = [extensions.ModelFile(tested.predictor, dataset=args.dataset, batchsize=batchsize,
                                     **settings, **training),
-               extensions.LossPlot(columns[1:3], columns[0]),
-               extensions.SampleGrid(tested.predictor, train.shape, args.seed)]
+               extensions.LossPlot(columns[1:3], columns[0])]
+    if family.cache:  # without one, generation can take longer than the training
+        outputs.append(extensions.SampleGrid(tested.predictor, train.shape, args.seed))
 
     # In the order of an iteration. What does not change the training is for one rank.
     extend_one = trainer.extend if team.rank == 0 else lambda *_, **__: None

@@ -66,7 +66,7 @@ class Family:
         load: reads a data set, see `wavenet.data.load.load_dataset`.
         cache: makes a `wavenet.families.state.State` for fast generation of a model, samples
             (B, C, H, W) to fill in, class_ids (B,) or None, and the number of cores; None where there
-            is only the plain loop.
+            is only the plain loop, which is too slow for samples during a training.
         recognize: the config of a foreign file, which holds none, from the names and shapes of its
             parameters; None where they are not of this family. `recognize` itself is None where no
             others write such files.

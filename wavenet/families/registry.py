@@ -16,7 +16,8 @@ def register(family):
 def get(name):
     """The `Family` of a name. Raises: ValueError for one that is not there."""
     if name not in FAMILIES:
-        raise ValueError(f'there is no model {name!r}, only {", ".join(FAMILIES)}')
+        raise ValueError(f'there is no model {name!r}, only {", ".join(FAMILIES)}; the mistakes of the '
+                         'post are for python -m wavenet.results')
     return FAMILIES[name]
 
 

@@ -59,7 +59,12 @@ def make_parser():
     return parser
 
 
-def main(parser):
+def main():
+    """The command. Returns: its exit status."""
+    return cli.run(run, make_parser())
+
+
+def run(parser):
     args = parser.parse_args()
     targets = {name: os.path.join(args.output, name + '.png') for name in args.names or FIGURES}
     with parser.reporting():
@@ -74,4 +79,4 @@ def main(parser):
 
 
 if __name__ == '__main__':
-    sys.exit(cli.run(main, make_parser()))
+    sys.exit(main())

@@ -19,7 +19,7 @@ import tqdm
 from wavenet import cli, evaluate, pictures, sampling, serialization
 from wavenet.commands import train
 from wavenet.data import downloads
-from wavenet.data.load import load_dataset
+from wavenet.families import registry
 from wavenet.results import mistakes, page, real_inputs, training_process
 from wavenet.results.presets import IMAGES, STAGES
 from wavenet.results.training_process import TrainingFailed
@@ -28,7 +28,7 @@ from wavenet.training import snapshots
 
 PROGRAM = 'python -m wavenet.results'
 COUNT = 10        # rows and columns of generated images
-PLAIN_COUNT = 4   # the same where the plain loop generates them
+PLAIN_COUNT = 4   # the same if only the plain loop can generate them
 SEED = 0          # of generation
 PRESET = 'preset.json'  # in the folder of a stage: the options of its training
 
@@ -68,13 +68,20 @@ def run_stage(name, args, device):
     for option, value in (('--data', training.data), ('--minutes', minutes),
                           ('--gpu', args.gpu if args.gpu >= 0 else None)):
         options_of_run += [] if value is None else [option, str(value)]
-    training_process.run(name, mistakes.command(stage.mistake) + options + options_of_run)
+    training_process.run(name, program(stage) + options + options_of_run)
 
     result = dict(measure(name, training, folder, device), options=options, preset=preset)
     ends = result['iteration'] >= training.iteration if training.iteration else \
         result['epoch'] >= training.epoch
     result['complete'] = ends or result['minutes'] >= (training.minutes or math.inf)
     save_json(folder, page.RESULT, result)
+
+
+def program(stage):
+    """Returns the part of a command line after `python` that names the program to train a stage."""
+    if stage.mistake:
+        return ['-m', mistakes.__name__, '--mistake', stage.mistake]
+    return ['-m', train.__name__]
 
 
 def preset_options(stage, args):
@@ -122,18 +129,15 @@ def measure(name, training, folder, device):
 
     Returns: a dict of JSON values.
     """
-    mistake = STAGES[name].mistake
-    plain = mistake in mistakes.OF_THE_MODEL
-    with mistakes.made(mistake):
-        model = serialization.load_model(os.path.join(folder, 'model.npz'))
-        _, test = load_dataset(training.dataset, training.channels, training.levels, training.data,
-                               training.binarize, training.seed, training.test_limit)
-        for part in (model, test):
-            part.to_device(device)
-        samples = generate(model, test.shape, PLAIN_COUNT if plain else COUNT,
-                           'naive' if plain else 'cached')
-        pictures.save(os.path.join(folder, page.SAMPLES), pictures.square(samples), scale=2)
-        likelihood = evaluate.likelihood(model, test, training.batchsize)
+    family = registry.get(STAGES[name].mistake or training.model)
+    model = serialization.load_model(os.path.join(folder, 'model.npz'))
+    _, test = family.load(training.dataset, training.channels, training.levels, training.data,
+                          training.binarize, training.seed, training.test_limit)
+    for part in (model, test):
+        part.to_device(device)
+    samples = generate(model, test.shape, COUNT if family.cache else PLAIN_COUNT)
+    pictures.save(os.path.join(folder, page.SAMPLES), pictures.square(samples), scale=2)
+    likelihood = evaluate.likelihood(model, test, training.batchsize)
     log = page.read(folder, 'log')
     result = dict(
         likelihood._asdict(), dataset=training.dataset, values=math.prod(test.shape),
@@ -148,11 +152,11 @@ def measure(name, training, folder, device):
     return result
 
 
-def generate(model, shape, count, method):
-    """Generates count² images of a shape (C, H, W). Returns: float32 (count², C, H, W)."""
+def generate(model, shape, count):
+    """Generates count² images of the shape (C, H, W). Returns: float32 (count², C, H, W)."""
     with tqdm.tqdm(total=math.prod(shape[1:]), unit='pixel', desc='generating', leave=False,
                    disable=not sys.stderr.isatty()) as bar:
-        return sampling.generate(model, (count ** 2,) + shape, SEED, method, progress=bar.update)
+        return sampling.generate(model, (count ** 2,) + shape, SEED, progress=bar.update)
 
 
 def save_json(folder, name, value):
@@ -198,7 +202,13 @@ def check(parser, args):
     return args.names or [name for name in STAGES if name != 'own-images' or args.images]
 
 
-def main(parser):
+def main():
+    """The command. Returns: its exit status."""
+    with mistakes.registered():
+        return cli.run(run, make_parser())
+
+
+def run(parser):
     args = parser.parse_args()
     names = check(parser, args)
     np.seterr(over='ignore', invalid='ignore')  # checks of the results report such numbers better
@@ -225,4 +235,4 @@ def main(parser):
 
 
 if __name__ == '__main__':
-    sys.exit(cli.run(main, make_parser()))
+    sys.exit(main())
