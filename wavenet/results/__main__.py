@@ -92,8 +92,7 @@ def preset_options(stage, args):
 
 
 def parse_options(name, options):
-    """Returns the options of train.py as its parser does. Raises: TrainingFailed if they are wrong.
-    """
+    """Parses the options of train.py. Raises: TrainingFailed if they are wrong."""
     parser = train.make_parser()
     parser.prog = f'{PROGRAM}: {name}'
     try:
@@ -103,8 +102,7 @@ def parse_options(name, options):
 
 
 def is_done(folder, preset, budget):
-    """Says whether a stage has a result of this preset: a complete one, or one that used the budget.
-    """
+    """Says whether a stage has a result of this preset that is complete or has used the budget."""
     result = page.read_result(folder)
     return bool(
         result and preset == page.read(folder, PRESET) == result.get('preset')

@@ -1,11 +1,11 @@
-"""The failures of the post, which are half of what it teaches: each is the right model with one mistake.
+"""The failures of the post, which are half of what it teaches: the right model with one mistake each.
 
     python -m wavenet.results.mistakes --mistake no-colour-masks --dataset mnist --levels 8
 
-is train.py with that mistake. Each mistake is a family of its own, a variant of the post's PixelCNN,
-that is registered only for this command and for `python -m wavenet.results`. So generate.py does
-not take such a model for a right one. These families have no cache, because fast generation relies
-on what the mistakes break.
+is train.py with that mistake. Each mistake is a family of its own, a variant of the post's PixelCNN.
+Only this command and `python -m wavenet.results` register these families, so generate.py does not
+take such a model for a right one. A family with another network has no cache, because fast
+generation relies on what the mistake breaks.
 
 The commits named below are those of the author's repository, whose history has these mistakes.
 """

@@ -60,7 +60,8 @@ def measure(model, training, samples):
 
     Returns: a dict.
         'quantized', 'real': for these inputs of the test set, a dict of `nats` per image, their
-            standard `error`, and `start`, the mean nats of a value where a stroke starts (`starts`).
+            standard `error`, and `start`, the mean nats of the values where a stroke starts, see
+            `starts`.
         'ink', 'test_ink': the mean value of the samples, and of the quantized test set.
     """
     result = {'ink': float(samples.mean())}
