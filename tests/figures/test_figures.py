@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers import ROOT
 from wavenet.figures import __main__ as figures
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-ASSETS = ROOT / 'assets'
+PROJECT = pathlib.Path(ROOT)
+ASSETS = PROJECT / 'assets'
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_every_figure_is_written(draw, tmp_path):
 
 def test_every_figure_is_shown_by_a_page():
     shown = set()
-    for page in (ROOT / 'README.md', *(ROOT / 'docs').glob('*.md')):
+    for page in (PROJECT / 'README.md', *(PROJECT / 'docs').glob('*.md')):
         for path in re.findall(r'!\[[^]]*\]\(([^)]*assets/[^)]*)\)', page.read_text('utf-8')):
             assert (page.parent / path).is_file(), f'{page.name} shows {path}'
             shown.add(os.path.basename(path))

@@ -1,23 +1,19 @@
 """python -m wavenet.results, with small stages."""
-import contextlib
-import importlib
-import io
 import itertools
 import json
 import os
 import pathlib
 import shlex
 import signal
-import sys
 import threading
 import time
-from unittest import mock
 
 import chainer.training.trainer
 import numpy as np
 import pytest
 from PIL import Image
 
+import in_process
 from wavenet import cli, evaluate, serialization
 from wavenet.commands import train as train_command
 from wavenet.data.load import load_dataset
@@ -72,20 +68,11 @@ def run(run_with_processes, monkeypatch):
 def train_here(name, command):
     """Does what `training_process.run` does, without a process."""
     print(f'{name}: python {shlex.join(command)}')
-    option, module, *options = command
-    assert option == '-m'
-    stderr = io.StringIO()
-    with contextlib.redirect_stderr(stderr), np.errstate(), \
-            mock.patch.object(sys, 'argv', ['train.py', *options]):
-        try:
-            status = importlib.import_module(module).main()
-        except SystemExit as end:
-            status = end.code
-    lines = stderr.getvalue().splitlines()
-    for line in lines:
+    result = in_process.run(command, os.getcwd())
+    for line in result.stderr.splitlines():
         cli.say(f'{name}: {line}')
-    if status:
-        raise TrainingFailed(lines[-1])
+    if result.returncode:
+        raise TrainingFailed(line)
 
 
 @pytest.fixture

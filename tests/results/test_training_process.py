@@ -1,22 +1,21 @@
-import pathlib
+import os
 import subprocess
 import sys
 import time
 
 import pytest
 
+from helpers import ROOT
 from wavenet.results import training_process
 from wavenet.results.training_process import TrainingFailed
 from wavenet.storage import files
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def test_it_finds_the_package_from_any_folder(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv('PYTHONPATH', raising=False)
     training_process.run('stage', ['-c', 'import wavenet; print(wavenet.__file__)'])
-    assert capfd.readouterr().out.splitlines()[-1] == str(ROOT / 'wavenet/__init__.py')
+    assert capfd.readouterr().out.splitlines()[-1] == os.path.join(ROOT, 'wavenet', '__init__.py')
 
 
 def test_paths_of_the_user_stay(tmp_path, monkeypatch):
@@ -39,7 +38,7 @@ def test_it_was_killed():
 
 
 def test_it_ends_when_its_parent_is_killed(tmp_path):
-    code = (f'import sys; sys.path.insert(0, {str(ROOT)!r})\n'
+    code = (f'import sys; sys.path.insert(0, {ROOT!r})\n'
             'from wavenet.results import training_process\n'
             'training_process.run("stage", ["-m", "wavenet.commands.train", *sys.argv[1:]])')
     options = '--dataset digits --channels 1 -d 2 -n 1 --iteration 1000000 --out out'.split()
