@@ -11,6 +11,7 @@ from chainer.training.extensions import ParameterStatistics
 
 from wavenet import cli, models
 from wavenet.data.images import batches
+from wavenet.data.load import LOADERS
 from wavenet.commands import family_options
 from wavenet.families import registry
 from wavenet.storage import files
@@ -160,7 +161,7 @@ def train(parser, args, team):
         device = cli.use_device(args)
     with team.reporting():
         with team.one_first():  # it may be a download
-            train, test = family.load(args.dataset, args.channels, args.levels, args.data,
+            train, test = LOADERS[family.data](args.dataset, args.channels, args.levels, args.data,
                                         args.binarize, args.seed, args.test_limit)
         batchsize = args.batchsize * team.size
         if batchsize > max(len(train), family.recipe.batchsize):
