@@ -9,7 +9,8 @@ from wavenet.utils import quantize
 
 
 def mask_of_the_post(link, kind, first_column):
-    """The post's mask: its lines, which zero the center row from a column on, then its colour masks."""
+    """The post's mask: its lines, which zero the center row from a column on, then its colour
+    masks."""
     out_channels, in_channels, height, width = link.mask.shape
     y, x = height // 2, width // 2
     mask = np.ones_like(link.mask)
@@ -75,7 +76,7 @@ def test_a_layer_without_a_mask_shows_a_value_to_itself(random_model):
 
 def test_chainers_weights_begin_with_the_outputs():
     assert L.Convolution2D(3, 8, (5, 7)).W.shape == (8, 3, 5, 7)
-    assert L.Deconvolution2D(3, 8, (5, 7)).W.shape == (3, 8, 5, 7)    # the order that the reader has in mind
+    assert L.Deconvolution2D(3, 8, (5, 7)).W.shape == (3, 8, 5, 7)    # the reader's order
 
 
 def test_the_bin_called_8():

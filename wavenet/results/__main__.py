@@ -19,6 +19,7 @@ import tqdm
 from wavenet import cli, evaluate, pictures, sampling, serialization
 from wavenet.commands import train
 from wavenet.data import downloads
+from wavenet.data.load import LOADERS
 from wavenet.families import registry
 from wavenet.results import mistakes, page, real_inputs, training_process
 from wavenet.results.presets import IMAGES, STAGES
@@ -129,8 +130,9 @@ def measure(name, training, folder, device):
     """
     family = registry.get(STAGES[name].mistake or training.model)
     model = serialization.load_model(os.path.join(folder, 'model.npz'))
-    _, test = family.load(training.dataset, training.channels, training.levels, training.data,
-                          training.binarize, training.seed, training.test_limit)
+    _, test = LOADERS[family.data](
+        training.dataset, training.channels, training.levels, training.data, training.binarize,
+        training.seed, training.test_limit)
     for part in (model, test):
         part.to_device(device)
     samples = generate(model, test.shape, COUNT if family.cache else PLAIN_COUNT)

@@ -1,10 +1,10 @@
-"""The failures of the post, which are half of what it teaches: the right model with one mistake each.
+"""The failures of the post, half of what it teaches: the right model with one mistake each.
 
     python -m wavenet.results.mistakes --mistake no-colour-masks --dataset mnist --levels 8
 
-is train.py with that mistake. Each mistake is a family of its own, a variant of the post's PixelCNN.
-Only this command and `python -m wavenet.results` register these families, so generate.py does not
-take such a model for a right one. A family with another network has no cache, because fast
+is train.py with that mistake. Each mistake is a family of its own, a variant of the post's
+PixelCNN. Only this command and `python -m wavenet.results` register these families, so generate.py
+does not take such a model for a right one. A variant of the network has no cache, because fast
 generation relies on what the mistake breaks.
 
 The commits named below are those of the author's repository, whose history has these mistakes.
@@ -19,7 +19,7 @@ import chainer.functions as F
 
 from wavenet import cli, models
 from wavenet.commands import train
-from wavenet.data.load import load_dataset
+from wavenet.data.load import LOADERS, load_dataset
 from wavenet.families import registry
 from wavenet.families.pixelcnn import PIXELCNN
 from wavenet.results.real_inputs import RealInputs
@@ -89,25 +89,30 @@ MISTAKES = {family.name: family for family in (
     variant(ReLUAfter, 'PixelCNN with ReLUs after the convolutions'),
     # Only the data differ: the model is a PixelCNN, and its file says so
     dataclasses.replace(PIXELCNN, name='real-inputs', title='PixelCNN, trained on real inputs',
-                        recognize=None,
-                        load=functools.partial(load_dataset, dataset_class=RealInputs)))}
+                        recognize=None, data='real inputs'))}
+DATA = {'real inputs': functools.partial(load_dataset, dataset_class=RealInputs)}
 NO_LIKELIHOOD = (WrongColourMasks.family,)  # its probabilities do not sum to 1: R sees itself
 
 
 @contextlib.contextmanager
 def registered(others=registry.FAMILIES):
-    """Registers the families of MISTAKES, and others, while the block runs."""
-    before = dict(registry.FAMILIES)
-    _register({**others, **MISTAKES})
+    """Registers the families of MISTAKES, their data, and other families while the block runs."""
+    with _entries(registry.FAMILIES, {**others, **MISTAKES}), \
+            _entries(LOADERS, {**LOADERS, **DATA}):
+        yield
+
+
+@contextlib.contextmanager
+def _entries(table, entries):
+    """Replaces the entries of a dict while the block runs."""
+    before = dict(table)
+    table.clear()
+    table.update(entries)
     try:
         yield
     finally:
-        _register(before)
-
-
-def _register(families):
-    registry.FAMILIES.clear()
-    registry.FAMILIES.update(families)
+        table.clear()
+        table.update(before)
 
 
 class ChooseMistake(argparse.Action):
