@@ -13,6 +13,8 @@ import numpy as np
 from chainer import backend
 from chainer.backends import cuda
 
+from wavenet.functions.colour_order import ColourOrder
+
 MOST_COLORS = 4
 ROUND = 4  # a BLAS computes that many maps at a time
 
@@ -38,7 +40,8 @@ class Products:
             mask, pad = _turn(mask), tuple(k - 1 - p for k, p in zip(mask.shape[2:], pad))
         out_channels, in_channels, kh, kw = mask.shape
         self.pad = pad
-        self.outputs, self.inputs = Sorting(out_channels, colors), Sorting(in_channels, colors)
+        self.outputs = ColourOrder(out_channels, colors)
+        self.inputs = ColourOrder(in_channels, colors)
         # The pixel itself is a tap like others where the output has another size than the input.
         itself = pad if (kh, kw) == (2 * pad[0] + 1, 2 * pad[1] + 1) else None
         taps = [tuple(tap) for tap in np.argwhere(mask.any(axis=(0, 1))).tolist()]
@@ -157,40 +160,6 @@ class Columns:
         for target, source in self.copies:
             columns[target] = maps[source]
         return columns.reshape(len(columns), -1)
-
-
-class Sorting:
-    """Maps sorted by colour; `pairs` has, for each colour, where they are as they come, and sorted."""
-
-    def __init__(self, count, colors):
-        self.count, self.pairs, start = count, [], 0
-        for color in range(colors):
-            stop = start + len(range(color, count, colors))
-            self.pairs.append((slice(color, None, colors), slice(start, stop)))
-            start = stop
-
-    def of(self, color, offset=0):
-        """Where a colour's maps are, sorted, if the first of all is at `offset`"""
-        maps = self.pairs[color][1]
-        return slice(offset + maps.start, offset + maps.stop)
-
-    def sort(self, maps, target, zeros=None):
-        """Copies maps (C, …) to target, sorted; with zeros, of the shape of a map, their ReLU."""
-        xp = backend.get_array_module(maps)
-        for natural, ordered in self.pairs:
-            if zeros is None:
-                target[ordered] = maps[natural]
-            else:  # NumPy's maximum of two arrays is faster than that of an array and a number
-                xp.maximum(maps[natural], zeros, out=target[ordered])
-
-    def unsort(self, maps, target, plus=None):
-        """Copies sorted maps to target, as they come, and adds `plus`, which is as they come, too."""
-        xp = backend.get_array_module(maps)
-        for natural, ordered in self.pairs:
-            if plus is None:
-                target[natural] = maps[ordered]
-            else:
-                xp.add(maps[ordered], plus[natural], out=target[natural])
 
 
 _known = {}  # by the ids of masks, as long as the masks live

@@ -7,8 +7,9 @@ stack is computed pixel by pixel and colour by colour.
 A sigmoid is (1 + tanh(x / 2)) / 2, so that one tanh serves both parts of a gate. The halves are in the
 weights: of what goes into a sigmoid, and of what comes out of a gate, t · (1 + s). Halving is exact.
 """
+from wavenet.families.pixelcnn.cache import color_products, pixel_weights, sorted_weights
 from wavenet.functions import threads
-from wavenet.families.pixelcnn.cache import Maps, color_products, pixel_weights, sorted_weights
+from wavenet.functions.colour_order import ColourOrder
 
 
 class GatedCache:
@@ -27,7 +28,7 @@ class GatedCache:
         colors = model.in_channels
         blocks = [model.conv1] + list(model.blocks)
         n = len(blocks)
-        hidden, out_hidden, out = [Maps(len(link.W), colors) for link in (
+        hidden, out_hidden, out = [ColourOrder(len(link.W), colors) for link in (
             model.conv1.horizontal_output, model.conv2, model.conv4)]
         size = hidden.count
 
@@ -54,7 +55,7 @@ class GatedCache:
         self.maps = zeros(n, size)
         gated = below_ones(n, size)
         # What the next pixel gets of them
-        colored = Maps(colors, colors)
+        colored = ColourOrder(colors, colors)
         kernels = [gate_weights(block, hidden, colored if block is model.conv1 else hidden)
                    for block in blocks]                      # (2 size, inputs, ksize)
         self.weights_left = xp.array([W[:, :, 0] for W in kernels[1:]], 'f').reshape(

@@ -7,6 +7,8 @@ import math
 import numpy as np
 from chainer import backend
 
+from wavenet.functions.colour_order import ColourOrder
+
 
 class Cache:
     """The feature maps that are done, as far as later pixels need them.
@@ -24,7 +26,7 @@ class Cache:
         colors = model.in_channels
         blocks = list(model.blocks)
         n = len(blocks)
-        hidden, half, out_hidden, out = [Maps(count, colors) for count in (
+        hidden, half, out_hidden, out = [ColourOrder(count, colors) for count in (
             len(model.conv1.W), len(model.conv1.W) // 2, len(model.conv2.W), len(model.conv4.W))]
         size = half.count
 
@@ -136,23 +138,6 @@ class Cache:
         """Keeps the pixel's maps, and what the next one gets of them"""
         np.matmul(self.weights_left, self.maps, out=self.from_left)
         self.done[:, 1 + j] = self.maps
-
-
-class Maps:
-    """The maps of a layer, sorted by colour: `order` their numbers, `of(k)` where colour k's are."""
-
-    def __init__(self, count, colors):
-        numbers = [np.arange(k, count, colors) for k in range(colors)]
-        self.count, self.colors = count, colors
-        self.order = np.concatenate(numbers)
-        self.ends = np.cumsum([0] + [len(some) for some in numbers]).tolist()
-
-    def of(self, k):
-        return slice(self.ends[k], self.ends[k + 1])
-
-    def until(self, k):
-        """How many maps are of colours up to k"""
-        return self.ends[k + 1]
 
 
 def sorted_weights(link, inputs, outputs):

@@ -10,7 +10,8 @@ import os
 import numpy as np
 from chainer.backends import cuda
 
-from wavenet.families.pixelcnn.cache import Maps, patch_weights, pixel_weights, sorted_weights
+from wavenet.families.pixelcnn.cache import patch_weights, pixel_weights, sorted_weights
+from wavenet.functions.colour_order import ColourOrder
 
 THREADS = 1024                                   # of a block, 32 for each map that is computed
 
@@ -24,7 +25,7 @@ def draw_rows(model, samples, first_row, uniforms, progress):
     batch, colors, height, width = samples.shape
     blocks = list(model.blocks)
     n = len(blocks)
-    hidden, half, out_hidden, out = [Maps(count, colors) for count in (
+    hidden, half, out_hidden, out = [ColourOrder(count, colors) for count in (
         len(model.conv1.W), len(model.conv1.W) // 2, len(model.conv2.W), len(model.conv4.W))]
     size = half.count
 
