@@ -114,7 +114,7 @@ def sleeping_barrier(team):
 
 def use_cores(cores):
     threads.WORKERS = cores
-    for library in threads._libraries:
+    for library in threads._blas.lib_controllers:
         library.set_num_threads(cores)
 
 

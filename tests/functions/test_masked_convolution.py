@@ -5,7 +5,7 @@ import pytest
 from chainer.backends import cuda
 from chainer.utils import type_check
 
-from wavenet.functions import masked_convolution, products
+from wavenet.functions import masked_convolution, products, threads
 from wavenet.functions.masked_convolution import masked_chain_2d, masked_convolution_2d
 from wavenet.models import make_mask
 
@@ -113,10 +113,10 @@ def test_any_number_of_parts_and_cores(monkeypatch, batch, pictures):
     """Few or many pictures at a time, more than parts: the same to the bit, however many cores"""
     x, W, b, mask, pad = make((13, 14, (3, 3), 'B', 3, 1), 'f')
     x = np.random.RandomState(3).normal(size=(batch, 14, 6, 5)).astype('f')
-    monkeypatch.setattr(masked_convolution, 'CACHE', (1 + 14 * 5) * 30 * pictures)
+    monkeypatch.setattr(threads, 'CACHE', (1 + 14 * 5) * 30 * pictures)
     results = []
     for workers in (1, 2, 3):
-        monkeypatch.setattr(masked_convolution.threads, 'WORKERS', workers)
+        monkeypatch.setattr(threads, 'WORKERS', workers)
         inputs = [chainer.Variable(array) for array in (x, W, b)]
         y = masked_convolution_2d(*inputs, mask, pad)
         results.append([y] + chainer.grad([y], inputs, [chainer.Variable(np.ones_like(y.array))]))
@@ -215,7 +215,7 @@ def test_as_on_a_gpu_without_colours(monkeypatch):
     x, layers = make_chain('d')
     expected = masked_chain_2d(x, layers, shortcut=True).array
     monkeypatch.setattr(products, '_colors', lambda masks: 1)
-    monkeypatch.setattr(masked_convolution, '_step', lambda x, layers, sizes: x.shape[1])
+    monkeypatch.setattr(masked_convolution, '_images_at_a_time', lambda x, layers, sizes: x.shape[1])
     layers = [(W, b, mask.copy(), pad) for W, b, mask, pad in layers]
     inputs = [chainer.Variable(x)] + [chainer.Variable(W) for W, _, _, _ in layers]
     y = masked_chain_2d(x, layers, shortcut=True)

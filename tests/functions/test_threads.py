@@ -40,22 +40,22 @@ def test_an_error_reaches_the_caller_and_stops_all(workers):
 def test_products_have_one_thread_while_it_lasts_and_then_what_they_had(monkeypatch):
     if threads.WORKERS == 1:
         monkeypatch.setattr(threads, 'WORKERS', 2)
-        for library in threads._libraries:
+        for library in threads._blas.lib_controllers:
             library.set_num_threads(2)
-    before = [library.num_threads for library in threads._libraries]
+    before = [library.num_threads for library in threads._blas.lib_controllers]
     both = threading.Barrier(2, timeout=60)
     seen = []
 
     def work(parts):
         for _ in parts:
             both.wait()                                      # two threads, at the same time
-            seen.extend(library.num_threads for library in threads._libraries)
+            seen.extend(library.num_threads for library in threads._blas.lib_controllers)
             np.ones((50, 50)) @ np.ones((50, 50))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(threads, 'WORKERS', 2)
         threads.share(work, [0, 1])
     assert seen and set(seen) == {1}
-    assert [library.num_threads for library in threads._libraries] == before
+    assert [library.num_threads for library in threads._blas.lib_controllers] == before
 
 
 def test_work_ahead_is_waited_for_and_its_error_raised():
@@ -68,3 +68,19 @@ def test_work_ahead_is_waited_for_and_its_error_raised():
     wait = threads.ahead(fail)
     with pytest.raises(ValueError, match='no'):
         wait()
+
+
+@pytest.mark.parametrize('batch, size, parts', [
+    (0, 3, []), (1, 3, [[0]]), (6, 3, [[0, 1, 2], [3, 4, 5]]), (7, 3, [[0, 1, 2], [3, 4, 5], [6]])])
+def test_parts_of_a_batch(batch, size, parts):
+    assert [list(range(batch)[part]) for part in threads.parts_of(batch, size)] == parts
+
+
+@pytest.mark.parametrize('batch', [0, 1, 2, 7, 100])
+def test_images_at_a_time(monkeypatch, batch):
+    monkeypatch.setattr(threads, 'CACHE', 1000)
+    assert threads.images_at_a_time(np, batch, 2000) == 1              # one is too large already
+    assert threads.images_at_a_time(np, batch, 99) == min(max(1, batch), 10)
+    of_a_part = threads.images_at_a_time(np, batch, 1, least_parts=4)
+    assert len(threads.parts_of(batch, of_a_part)) >= min(batch, 3)
+    assert threads.images_at_a_time('another module', batch, 2000) == max(1, batch)

@@ -22,7 +22,6 @@ from chainer.utils import type_check
 from wavenet.functions import threads
 from wavenet.functions.products import Columns, products_of
 
-CACHE = 2 ** 19  # values of columns at a time: about what a core has for itself
 LEAST_PARTS, MOST_PARTS = 4, 16  # of a batch, for the cores to share
 
 
@@ -95,7 +94,7 @@ class MaskedChain2DFunction(function_node.FunctionNode):
 
     def forward(self, inputs):
         self.retain_inputs(tuple(range(len(inputs))))
-        x, Ws, biases = maps_first(inputs[0]), inputs[1::2], inputs[2::2]
+        x, Ws, biases = channel_major(inputs[0]), inputs[1::2], inputs[2::2]
         xp = backend.get_array_module(x)
         layers = [forward for forward, _ in products_of(self.masks, self.pads)]
         weights = [layer.weights(W * mask, b)
@@ -105,7 +104,7 @@ class MaskedChain2DFunction(function_node.FunctionNode):
         # The maps between the layers: after their ReLU, sorted, below a row of ones
         self.hidden = [_below_ones(xp, shape, x.dtype) for shape in shapes[:-1]]
         y = xp.empty(shapes[-1], x.dtype)
-        step = _step(x, layers, sizes)
+        step = _images_at_a_time(x, layers, sizes)
 
         def work(parts):
             columns_of = [Columns(layer, step, *size, xp, x.dtype).of
@@ -113,12 +112,12 @@ class MaskedChain2DFunction(function_node.FunctionNode):
             zeros = [xp.zeros(size, x.dtype) for size in sizes]
             first = _below_ones(xp, (len(x), step) + sizes[0], x.dtype)
             last = xp.empty((len(y), step) + sizes[-1], x.dtype)
-            for _, pictures, some in _steps(parts, step):
+            for _, pictures, some in _few_images(parts, step):
                 seen = [first[:, some]] + [maps[:, pictures] for maps in self.hidden]
                 layers[0].inputs.sort(x[:, pictures], seen[0][1:], zeros[0] if self.relu else None)
                 for n, layer in enumerate(layers):
                     target = seen[n + 1][1:] if n + 1 < len(layers) else last[:, some]
-                    layer.multiply(weights[n], columns_of[n](seen[n]), side_by_side(target))
+                    layer.multiply(weights[n], columns_of[n](seen[n]), as_matrix(target))
                     if n + 1 < len(layers):
                         xp.maximum(target, zeros[n + 1], out=target)
                 layers[-1].outputs.unsort(
@@ -135,8 +134,8 @@ class MaskedChain2DFunction(function_node.FunctionNode):
                          for i in indexes)
         if chainer.config.enable_backprop:
             return self._differentiable_backward(inputs, gy, indexes)
-        gradients = self._backward(maps_first(inputs[0].array), [W.array for W in inputs[1::2]],
-                                   maps_first(gy.array), 0 in indexes)
+        gradients = self._backward(channel_major(inputs[0].array), [W.array for W in inputs[1::2]],
+                                   channel_major(gy.array), 0 in indexes)
         return tuple(chainer.as_variable(gradients[i]) for i in indexes)
 
     def _backward(self, x, Ws, gy, x_wants_gradient):
@@ -154,7 +153,7 @@ class MaskedChain2DFunction(function_node.FunctionNode):
         weights = [layer.weights(W * mask) for layer, W, mask in zip(turned, Ws, self.masks)]
         gx = xp.empty_like(x) if x_wants_gradient else None
         sums = {}
-        step = _step(x, layers, sizes)
+        step = _images_at_a_time(x, layers, sizes)
 
         def work(parts):
             columns_of = [Columns(layer, step, *size, xp, x.dtype).of
@@ -163,22 +162,22 @@ class MaskedChain2DFunction(function_node.FunctionNode):
             first = _below_ones(xp, (len(x), step) + sizes[0], x.dtype)
             gradients = [xp.empty((W.shape[1], step) + size, x.dtype) for W, size in zip(Ws, sizes)]
             gradients.append(xp.empty((len(gy), step) + sizes[-1], x.dtype))
-            for part, pictures, some in _steps(parts, step):
+            for part, pictures, some in _few_images(parts, step):
                 seen = [first[:, some]] + [maps[:, pictures] for maps in self.hidden]
                 forward[0].inputs.sort(x[:, pictures], seen[0][1:], zeros)
                 above = gradients[-1][:, some]
                 forward[-1].outputs.sort(gy[:, pictures], above)
                 for n in reversed(range(len(layers))):
-                    gb = side_by_side(above).sum(axis=1)
+                    gb = as_matrix(above).sum(axis=1)
                     if n == 0 and not x_wants_gradient:
-                        gW = layers[n].gradient(side_by_side(above), columns_of[n](seen[n]))
+                        gW = layers[n].gradient(as_matrix(above), columns_of[n](seen[n]))
                         _add(sums, (n, part.start), gW, gb)
                         break
                     columns = columns_of[n](above)
-                    gW = layers[n].gradient(side_by_side(seen[n][1:]), columns)
+                    gW = layers[n].gradient(as_matrix(seen[n][1:]), columns)
                     _add(sums, (n, part.start), gW, gb)
                     above = gradients[n][:, some]
-                    layers[n].multiply(weights[n], columns, side_by_side(above))
+                    layers[n].multiply(weights[n], columns, as_matrix(above))
                     if n or self.relu:
                         above *= seen[n][1:] > 0
                 if x_wants_gradient:
@@ -213,7 +212,7 @@ class MaskedChain2DFunction(function_node.FunctionNode):
         return sizes
 
 
-def maps_first(x):
+def channel_major(x):
     """(B, C, H, W) → (C, B, H, W), a map of all pictures in one piece of memory"""
     return backend.get_array_module(x).ascontiguousarray(x.transpose(1, 0, 2, 3))
 
@@ -225,29 +224,25 @@ def _below_ones(xp, shape, dtype):
     return maps
 
 
-def side_by_side(maps):
+def as_matrix(maps):
     """Maps (C, B, …) → (C, pixels), which is the same memory"""
     return maps.reshape(len(maps), -1)
 
 
-def _step(x, layers, sizes):
-    """How many pictures of x (C, B, H, W) are taken at a time: as many as there is cache for"""
-    batch = x.shape[1]
-    if backend.get_array_module(x) is not np:
-        return batch
+def _images_at_a_time(x, layers, sizes):
+    """How many images of x (C, B, H, W) a core takes at a time: their columns fit into its cache"""
     pixels = max(height * width for height, width in sizes)
-    fitting = CACHE // (max(layer.rows for layer in layers) * pixels)
-    return max(1, min(fitting, -(-batch // LEAST_PARTS)))
+    values = max(layer.rows for layer in layers) * pixels
+    return threads.images_at_a_time(backend.get_array_module(x), x.shape[1], values, LEAST_PARTS)
 
 
 def _parts(batch, step):
     """The batch in slices, which the cores share. Sums over pictures are over these, whichever core
     takes which, and so are the same for any number of cores."""
-    size = max(step, -(-batch // MOST_PARTS))
-    return [slice(start, min(start + size, batch)) for start in range(0, batch, size)]
+    return threads.parts_of(batch, max(step, -(-batch // MOST_PARTS)))
 
 
-def _steps(parts, step):
+def _few_images(parts, step):
     """Goes through the parts, `step` pictures at a time: the part, the slice of its pictures, and
     where they are in an array of that many"""
     for part in parts:

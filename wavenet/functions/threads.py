@@ -5,17 +5,17 @@ threads wait for each other after each product, busily: where other work takes o
 wait for that one. Here each core takes pictures from the batch, does all that is to be done with
 them while they are in its cache, and takes the next.
 """
-import contextlib
 import ctypes
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-_libraries = [library for library in ThreadpoolController().lib_controllers
-              if library.user_api == 'blas']
+CACHE = 2 ** 19  # values that fit into the part of the cache that a core has for itself
+
+_blas = ThreadpoolController().select(user_api='blas')
 # As many as NumPy's BLAS would use, which is what OPENBLAS_NUM_THREADS and the like are for
-WORKERS = max([library.num_threads for library in _libraries], default=1)
+WORKERS = max([library.num_threads for library in _blas.lib_controllers], default=1)
 _pool = ThreadPoolExecutor(max(1, WORKERS - 1), thread_name_prefix='wavenet')
 
 
@@ -23,9 +23,27 @@ def limit(cores):
     """Takes no more than that many cores from now on. Returns: how many they are."""
     global WORKERS
     WORKERS = min(WORKERS, cores)
-    for library in _libraries:
+    for library in _blas.lib_controllers:
         library.set_num_threads(min(library.num_threads, cores))
     return WORKERS
+
+
+def images_at_a_time(xp, batch, values_of_an_image, least_parts=1):
+    """How many images of a batch a core takes at a time.
+
+    On a CPU these are as many as fit into the cache of a core, but so few that the batch has
+    `least_parts` parts where it can; on a GPU, the whole batch.
+
+    Returns: int, at least 1, also for an empty batch.
+    """
+    if xp is not np:
+        return max(1, batch)
+    return max(1, min(CACHE // values_of_an_image, -(-batch // least_parts)))
+
+
+def parts_of(batch, size):
+    """The images of a batch as slices of `size` images, the last one of the rest."""
+    return [slice(start, min(start + size, batch)) for start in range(0, batch, size)]
 
 
 class Parts:
@@ -101,18 +119,11 @@ def ahead(work):
     return _pool.submit(run).result
 
 
-@contextlib.contextmanager
 def one_thread_a_product():
-    """Within it a BLAS spreads nothing. Small products gain little by being spread, and where other
-    work takes a core they lose all: the threads of each wait for the one that has no core."""
-    before = [library.num_threads for library in _libraries]
-    for library in _libraries:
-        library.set_num_threads(1)
-    try:
-        yield
-    finally:
-        for library, threads in zip(_libraries, before):
-            library.set_num_threads(threads)
+    """A context in which a BLAS spreads nothing. Small products gain little by being spread, and
+    where other work takes a core they lose all: the threads of each wait for the one that has no
+    core."""
+    return _blas.limit(limits=1)
 
 
 def keep_freed_memory():

@@ -5,8 +5,9 @@ from chainer import gradient_check
 from chainer.backends import cuda
 from chainer.utils import type_check
 
-from wavenet.families.gated import gates as module
 from wavenet.families.gated.gates import gates
+from wavenet.functions import threads
+
 
 def make_inputs(batch=3, maps=4, height=2, width=3, dtype='f', vertical=True):
     random = np.random.RandomState(0)
@@ -83,8 +84,8 @@ def test_parts_of_a_batch_give_what_the_batch_gives(monkeypatch):
         return [y.array for y in ys] + [x.grad for x in variables]
 
     whole = results()
-    pixels = inputs[0][0].size
-    monkeypatch.setattr(module, 'CACHE', 2 * pixels)         # two pictures, and one at the end
+    values = 2 * inputs[0][0].size
+    monkeypatch.setattr(threads, 'CACHE', 2 * values)        # two images, and one at the end
     for one, other in zip(whole, results()):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)
 

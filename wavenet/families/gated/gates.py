@@ -5,14 +5,11 @@ gated then. All of that is done with a few pictures at a time, while their maps 
 on all cores.
 """
 import chainer
-import numpy as np
 from chainer import backend, function_node
 from chainer.utils import type_check
 
 from wavenet.functions import threads
-from wavenet.functions.masked_convolution import maps_first, side_by_side
-
-CACHE = 2 ** 18  # values at a time: about what a core's own cache holds
+from wavenet.functions.masked_convolution import channel_major, as_matrix
 
 
 def gates(v, h, W_t, W_s, b_t, b_s, label_h, label_v=None):
@@ -66,7 +63,7 @@ class Gates(function_node.FunctionNode):
             for part in parts:
                 for n, half in enumerate(halves):
                     gate = self.gates[0][n, :, part]
-                    xp.matmul(weights[n], side_by_side(v[half, part]), out=side_by_side(gate))
+                    xp.matmul(weights[n], as_matrix(v[half, part]), out=as_matrix(gate))
                     gate += h[half, part]
                     gate += (biases[n] + labels[0][part, half]).T[:, :, None]
                     if len(labels) == 2:
@@ -107,8 +104,8 @@ class Gates(function_node.FunctionNode):
                 for n, (d, half, W) in enumerate(zip(self._closed(0, part, ys, gys), halves, weights)):
                     gh[half, part] = d
                     glabels[0][part, half] = d.sum(axis=2).T
-                    xp.matmul(W.T, side_by_side(d), out=side_by_side(gv[half, part]))
-                    gweights[part.start, n] = side_by_side(d) @ side_by_side(v[half, part]).T
+                    xp.matmul(W.T, as_matrix(d), out=as_matrix(gv[half, part]))
+                    gweights[part.start, n] = as_matrix(d) @ as_matrix(v[half, part]).T
                 if len(ys) == 2:
                     for d, half in zip(self._closed(1, part, ys, gys), halves):
                         gv[half, part] += d
@@ -136,7 +133,7 @@ class Gates(function_node.FunctionNode):
 
 def _flat(x):
     """(B, C, H, W) → (C, B, H · W), a map of all pictures in one piece of memory"""
-    return maps_first(x).reshape(x.shape[1], len(x), -1)
+    return channel_major(x).reshape(x.shape[1], len(x), -1)
 
 
 def _pictures_first(x, size):
@@ -146,7 +143,6 @@ def _pictures_first(x, size):
 
 def _share(work, v):
     """Calls work(parts) with slices of the batch of v (C, B, pixels), on all cores at once."""
-    batch = v.shape[1]
-    step = max(1, CACHE // v[:, 0].size) if backend.get_array_module(v) is np else batch
-    parts = [slice(start, start + step) for start in range(0, batch, step)]
-    threads.share(work, parts)
+    maps, batch, pixels = v.shape
+    step = threads.images_at_a_time(backend.get_array_module(v), batch, 2 * maps * pixels)
+    threads.share(work, threads.parts_of(batch, step))
