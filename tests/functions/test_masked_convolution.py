@@ -125,11 +125,14 @@ def test_any_number_of_parts_and_cores(monkeypatch, batch, pictures):
     check_equals_chainers(chainer.get_device('@numpy'), x, W, b, mask, pad, 2e-6)
 
 
-def test_a_batch_of_no_pictures():
+@pytest.mark.parametrize('x_needs_a_gradient', [True, False])
+def test_an_empty_batch(device, x_needs_a_gradient):
     x, W, b, mask, pad = make((7, 4, (7, 7), 'A', 3, 3), 'f')
-    inputs = [chainer.Variable(array) for array in (x[:0], W, b)]
-    y = masked_convolution_2d(*inputs, mask, pad)
+    x = chainer.Variable(device.send(x[:0]), requires_grad=x_needs_a_gradient)
+    parameters = [chainer.Variable(device.send(array)) for array in (W, b)]
+    y = masked_convolution_2d(x, *parameters, device.send(mask), pad)
     assert y.shape == (0, 7, 6, 5)
+    inputs = [x] * x_needs_a_gradient + parameters
     for variable, gradient in zip(inputs, chainer.grad([y], inputs, [y])):
         assert gradient.shape == variable.shape and (gradient.array == 0).all()
 

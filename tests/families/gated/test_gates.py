@@ -90,6 +90,16 @@ def test_parts_of_a_batch_give_what_the_batch_gives(monkeypatch):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize('vertical', [True, False])
+def test_an_empty_batch(device, vertical):
+    inputs = [chainer.Variable(device.send(array))
+              for array in make_inputs(batch=0, vertical=vertical)]
+    ys = [y for y in gates(*inputs) if y is not None]
+    assert [y.shape for y in ys] == [(0, 4, 2, 3)] * (1 + vertical)
+    for variable, gradient in zip(inputs, chainer.grad(ys, inputs, ys)):
+        assert gradient.shape == variable.shape and (gradient.array == 0).all()
+
+
 def test_the_order_of_memory_does_not_count():
     inputs = make_inputs()
     others = [np.asfortranarray(array) for array in inputs]

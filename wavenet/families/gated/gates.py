@@ -113,8 +113,8 @@ class Gates(function_node.FunctionNode):
 
         _share(work, v)
         # Added in one order, whichever was done first
-        gWs = [sum(gweights[key] for key in sorted(gweights) if key[1] == n)[:, :, None, None]
-               for n in range(2)]
+        gWs = [sum((gweights[key] for key in sorted(gweights) if key[1] == n),
+                   xp.zeros_like(W))[:, :, None, None] for n, W in enumerate(weights)]
         gbs = [glabels[0][:, half].sum(axis=0) for half in halves]
         gradients = [_pictures_first(gv, size), _pictures_first(gh, size)] + gWs + gbs + glabels
         return tuple(chainer.as_variable(gradients[i]) for i in indexes)
@@ -133,7 +133,8 @@ class Gates(function_node.FunctionNode):
 
 def _flat(x):
     """(B, C, H, W) → (C, B, H · W), a map of all pictures in one piece of memory"""
-    return channel_major(x).reshape(x.shape[1], len(x), -1)
+    batch, channels, height, width = x.shape
+    return channel_major(x).reshape(channels, batch, height * width)
 
 
 def _pictures_first(x, size):
