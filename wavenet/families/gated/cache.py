@@ -7,7 +7,7 @@ stack is computed pixel by pixel and colour by colour.
 A sigmoid is (1 + tanh(x / 2)) / 2, so that one tanh serves both parts of a gate. The halves are in the
 weights: of what goes into a sigmoid, and of what comes out of a gate, t · (1 + s). Halving is exact.
 """
-from wavenet.families.pixelcnn.cache import color_products, pixel_weights, sorted_weights
+from wavenet.families.pixelcnn.weights import products_by_colour as color_products, pixel_weights, sorted_weights
 from wavenet.functions import threads
 from wavenet.functions.colour_order import ColourOrder
 

@@ -10,7 +10,7 @@ import os
 import numpy as np
 from chainer.backends import cuda
 
-from wavenet.families.pixelcnn.cache import patch_weights, pixel_weights, sorted_weights
+from wavenet.families.pixelcnn.weights import patch_weights, pixel_weights, sorted_weights
 from wavenet.functions.colour_order import ColourOrder
 
 THREADS = 1024                                   # of a block, 32 for each map that is computed
