@@ -1,9 +1,9 @@
-"""Work on the pictures of a batch, spread over the cores of a CPU.
+"""Work on the images of a batch, spread over the cores of a CPU.
 
-A BLAS spreads every product over the cores by itself, but nothing else is spread then, and its
-threads wait for each other after each product, busily: where other work takes one of the cores, all
-wait for that one. Here each core takes pictures from the batch, does all that is to be done with
-them while they are in its cache, and takes the next.
+A BLAS spreads each product over the cores by itself, but it spreads nothing else, and after each
+product its threads wait for each other, busily: if other work takes one of the cores, all of them
+wait for that one. Here each core takes a few images of the batch, does all the work on them while
+they are in its cache, and takes the next few.
 """
 import ctypes
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -14,13 +14,13 @@ from threadpoolctl import ThreadpoolController
 CACHE = 2 ** 19  # values that fit into the part of the cache that a core has for itself
 
 _blas = ThreadpoolController().select(user_api='blas')
-# As many as NumPy's BLAS would use, which is what OPENBLAS_NUM_THREADS and the like are for
+# As many as NumPy's BLAS would use, which OPENBLAS_NUM_THREADS and the like decide
 WORKERS = max([library.num_threads for library in _blas.lib_controllers], default=1)
 _pool = ThreadPoolExecutor(max(1, WORKERS - 1), thread_name_prefix='wavenet')
 
 
 def limit(cores):
-    """Takes no more than that many cores from now on. Returns: how many they are."""
+    """Uses at most so many cores from now on. Returns: how many."""
     global WORKERS
     WORKERS = min(WORKERS, cores)
     for library in _blas.lib_controllers:
@@ -31,8 +31,11 @@ def limit(cores):
 def images_at_a_time(xp, batch, values_of_an_image, least_parts=1):
     """How many images of a batch a core takes at a time.
 
-    On a CPU these are as many as fit into the cache of a core, but so few that the batch has
-    `least_parts` parts where it can; on a GPU, the whole batch.
+    Args:
+        xp: array module. A GPU takes the whole batch.
+        batch: number of images in the batch.
+        values_of_an_image: as many images are taken as have `CACHE` values together.
+        least_parts: but few enough to divide the batch into about so many parts.
 
     Returns: int, at least 1, also for an empty batch.
     """
@@ -42,12 +45,12 @@ def images_at_a_time(xp, batch, values_of_an_image, least_parts=1):
 
 
 def parts_of(batch, size):
-    """The images of a batch as slices of `size` images, the last one of the rest."""
+    """Divides a batch into slices of `size` images; the last slice may be smaller."""
     return [slice(start, min(start + size, batch)) for start in range(0, batch, size)]
 
 
 class Parts:
-    """An iterator over parts that several threads take from. It ends early where one has failed."""
+    """An iterator from which several threads take parts. It ends early if one of them failed."""
 
     def __init__(self, parts):
         self._parts = iter(parts)
@@ -62,7 +65,7 @@ class Parts:
         return next(self._parts)
 
     def check(self):
-        """Raises `Stopped` where another thread has failed: for work that takes its time."""
+        """Raises `Stopped` if another thread has failed. For work that takes long on one part."""
         if self.failed:
             raise Stopped
 
@@ -72,15 +75,15 @@ class Stopped(Exception):
 
 
 def share(work, parts):
-    """Calls `work(Parts(parts))` on all cores at once, all with the same `Parts`.
+    """Calls `work(Parts(parts))` on all cores at once, each with the same `Parts`.
 
-    Raises: what the first call of work that failed raises; Ctrl-C stops all.
+    Raises: what the first failing call raises. Ctrl-C stops all calls.
     """
     if WORKERS == 1 or len(parts) == 1:
         return work(Parts(parts))
     shared = Parts(parts)
     errors = []
-    numpy_errors = np.geterr()  # of this thread, which the others know nothing of
+    numpy_errors = np.geterr()  # each thread has its own
 
     def run():
         try:
@@ -97,7 +100,7 @@ def share(work, parts):
         try:
             run()
             wait(others)
-        except BaseException:                                # Ctrl-C while it waits
+        except BaseException:                                # Ctrl-C while waiting
             shared.failed = True
             wait(others)
             raise
@@ -106,9 +109,9 @@ def share(work, parts):
 
 
 def ahead(work):
-    """Starts `work()` on another core. Not for work that is itself on another core.
+    """Starts `work()` on another core. Work on another core must not call it.
 
-    Returns: a function that waits for it to end, and raises what it raises.
+    Returns: a function that waits for the end of the work, and raises what the work raises.
     """
     numpy_errors = np.geterr()
 
@@ -120,17 +123,19 @@ def ahead(work):
 
 
 def one_thread_a_product():
-    """A context in which a BLAS spreads nothing. Small products gain little by being spread, and
-    where other work takes a core they lose all: the threads of each wait for the one that has no
-    core."""
+    """A context in which a BLAS uses one thread.
+
+    Small products gain little from several threads, and lose all of it if other work takes a core:
+    then all threads wait for the one without a core.
+    """
     return _blas.limit(limits=1)
 
 
 def keep_freed_memory():
-    """Asks the C library to keep the memory of large arrays that are freed, for the next ones.
+    """Asks the C library to keep the memory of freed large arrays for the next ones.
 
-    By default glibc gives it back, and a training step gets hundreds of megabytes anew, page by page,
-    each zeroed by the system. Where there is no glibc, nothing happens.
+    By default glibc returns it to the system, so each training step gets hundreds of megabytes
+    again, page by page, and the system zeroes each page. Without glibc, this does nothing.
     """
     M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3        # malloc.h
     mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)

@@ -1,12 +1,12 @@
 """Cached generation from Gated PixelCNN: each feature map of each pixel is computed once.
 
-The vertical stack sees the rows above only. So when a row begins, the vertical stack of the whole row
-is computed, and what the horizontal stack gets of it, in products for all pixels of the row. The
-horizontal stack is computed pixel by pixel and colour by colour.
+The vertical stack sees the rows above only. So when a row begins, the vertical stack of the whole
+row is computed, and what the horizontal stack gets of it, in products for all pixels of the row.
+The horizontal stack is computed pixel by pixel and colour by colour.
 
 A sigmoid is (1 + tanh(x / 2)) / 2, so one tanh computes both parts of a gate, t for the tanh and s
-for the sigmoid. The halves are in the weights: of what goes into a sigmoid, and of what comes out of a
-gate, t · (1 + s). Halving is exact.
+for the sigmoid. The halves are in the weights: of what goes into a sigmoid, and of what comes out
+of a gate, t · (1 + s). Halving is exact.
 
 In shapes, B is the number of images, C the number of colours, W the width of an image, `hidden` the
 number of feature maps and n the number of blocks, conv1 included. The maps of the horizontal stack,
@@ -100,7 +100,7 @@ class GatedCache:
 
 
 class BlockStep(NamedTuple):
-    """The arrays with which one colour, of m maps, goes through one block of the horizontal stack."""
+    """The arrays with which one colour, of m maps, goes through one block."""
     conv: Product    # from the pixel itself to the gates: y is (2 m, B)
     gates: Any       # the same memory as (2, m, B)
     t: Any           # gates[0]
@@ -138,8 +138,8 @@ def _colour_steps(model, hidden, horizontal, batch):
 class HorizontalStack:
     """The horizontal stack of the current pixel.
 
-    `maps` (n, hidden, B) comes out of its n blocks. `from_left` and `from_both` (n, 2, hidden, B) are
-    what its gates get of the pixels to the left, and of these and the vertical stack.
+    `maps` (n, hidden, B) comes out of its n blocks. `from_left` and `from_both` (n, 2, hidden, B)
+    are what its gates get of the pixels to the left, and of these and the vertical stack.
     """
 
     def __init__(self, blocks, hidden, pixel):
@@ -243,9 +243,9 @@ class VerticalLayer(NamedTuple):
 class VerticalStack:
     """The vertical stack, row by row, for the slice `images` of the batch.
 
-    `to_h` (n, 2, hidden, W, B) is what the horizontal stack gets of it, with all biases. `look_ahead`
-    computes the products of the next row with its known rows, for all blocks at once, while the
-    horizontal stack still generates the current row.
+    `to_h` (n, 2, hidden, W, B) is what the horizontal stack gets of it, with all biases.
+    `look_ahead` computes the products of the next row with its known rows, for all blocks at once,
+    while the horizontal stack still generates the current row.
     """
 
     def __init__(self, blocks, weights, hidden, width, class_ids, images):

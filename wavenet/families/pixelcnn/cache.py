@@ -3,15 +3,21 @@
 `cache_gpu.py` does the same on a GPU.
 
 In shapes, B is the number of images, C the number of colours, W the width of an image and n the
-number of blocks; `hidden`, `half` and `out_hidden` are numbers of feature maps: of the blocks, inside
-of a block, and of conv2.
+number of blocks; `hidden`, `half` and `out_hidden` are numbers of feature maps: of the blocks,
+inside of a block, and of conv2.
 """
 from typing import NamedTuple
 
 import numpy as np
 
 from wavenet.families.pixelcnn.weights import (
-    Product, layer_orders, patch_weights, pixel_products, products_by_colour, sorted_weights)
+    Product,
+    layer_orders,
+    patch_weights,
+    pixel_products,
+    products_by_colour,
+    sorted_weights,
+)
 
 
 class Cache:
@@ -21,9 +27,9 @@ class Cache:
     hold the maps after their ReLU, below a row of ones for the bias.
 
     A 3×3 convolution sees the row above, the pixel to the left and the pixel itself. The products
-    with the row above are one batched product for all blocks and pixels of a row (`start_row`), those
-    with the pixel to the left are one batched product for all blocks (`end_pixel`), and those with
-    the pixel itself are computed colour by colour (`logits`).
+    with the row above are one batched product for all blocks and pixels of a row (`start_row`),
+    those with the pixel to the left are one batched product for all blocks (`end_pixel`), and those
+    with the pixel itself are computed colour by colour (`logits`).
     """
 
     def __init__(self, model, batch, width):
@@ -139,10 +145,10 @@ class Neighbours:
 
 class BlockStep(NamedTuple):
     """The arrays with which one colour goes through one block."""
-    before1: np.ndarray  # the colour's maps before conv1, after their ReLU: (hidden of the colour, B)
+    before1: np.ndarray  # the colour's maps before conv1, after their ReLU
     conv1: Product
     conv2: Product       # of the pixel itself
-    context: np.ndarray  # what conv2 gets of the neighbours: (half of the colour, B)
+    context: np.ndarray  # what conv2 gets of the neighbours, for the maps of the colour
     conv3: Product
 
 
@@ -170,8 +176,9 @@ def _colour_steps(model, orders, patch, neighbours, batch):
     conv4 = pixel_products(model.conv4, out_hidden, out, before_conv4, _zeros(out.count, batch))
     blocks = _block_steps(model.blocks, orders, neighbours, batch)
     return [ColourStep(
-        conv1[k], [steps[k] for steps in blocks], before_conv2[1:][hidden.of(k)], conv2[k], conv4[k],
-        tuple(_zeros(len(order.order[order.of(k)]), batch) for order in (hidden, half, out_hidden)))
+        conv1[k], [steps[k] for steps in blocks], before_conv2[1:][hidden.of(k)], conv2[k],
+        conv4[k], tuple(_zeros(len(order.order[order.of(k)]), batch)
+                        for order in (hidden, half, out_hidden)))
         for k in range(colors)]
 
 

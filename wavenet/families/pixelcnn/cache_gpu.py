@@ -1,9 +1,9 @@
 """The cached way to generate on a GPU: a row of all pictures is one launch of a kernel.
 
-Step by step, as on a CPU, a picture's value would be some hundred launches of kernels that have next
-to nothing to do. But pictures do not wait for each other: `draw_row.cu` gives each a block of threads
-of its own, which draws the whole row, so that only a block's threads wait for each other. What the
-row gets of the row above is one batched product, before it.
+Step by step, as on a CPU, a picture's value would be some hundred launches of kernels that have
+next to nothing to do. But pictures do not wait for each other: `draw_row.cu` gives each a block of
+threads of its own, which draws the whole row, so that only a block's threads wait for each other.
+What the row gets of the row above is one batched product, before it.
 """
 import os
 
