@@ -16,22 +16,22 @@ def make_inputs(batch=3, maps=4, height=2, width=3, dtype='f', vertical=True):
     return [random.normal(0, 0.7, shape).astype(dtype) for shape in shapes]
 
 
-def expected(v, h, W_t, W_s, b_t, b_s, label_h, label_v=None):
+def expected(v, h, W_t, W_s, b_t, b_s, class_h, class_v=None):
     """The formulas of the docstring, picture by picture and pixel by pixel"""
     p = len(b_t)
 
     def gate(t, s):
         return np.tanh(t) / (1 + np.exp(-s))
 
-    def pixel(v, h, label_h, label_v):
-        y_v = gate(v[:p] + label_v[:p], v[p:] + label_v[p:])
-        return y_v, gate(h[:p] + W_t[:, :, 0, 0].dot(v[:p]) + b_t + label_h[:p],
-                         h[p:] + W_s[:, :, 0, 0].dot(v[p:]) + b_s + label_h[p:])
+    def pixel(v, h, class_h, class_v):
+        y_v = gate(v[:p] + class_v[:p], v[p:] + class_v[p:])
+        return y_v, gate(h[:p] + W_t[:, :, 0, 0].dot(v[:p]) + b_t + class_h[:p],
+                         h[p:] + W_s[:, :, 0, 0].dot(v[p:]) + b_s + class_h[p:])
 
-    label_v = np.zeros_like(label_h) if label_v is None else label_v
+    class_v = np.zeros_like(class_h) if class_v is None else class_v
     ys = np.zeros((2, len(v), p) + v.shape[2:])
     for b, i, j in np.ndindex(len(v), *v.shape[2:]):
-        ys[:, b, :, i, j] = pixel(v[b, :, i, j], h[b, :, i, j], label_h[b], label_v[b])
+        ys[:, b, :, i, j] = pixel(v[b, :, i, j], h[b, :, i, j], class_h[b], class_v[b])
     return ys
 
 
@@ -67,9 +67,9 @@ def test_one_of_the_results_may_go_unused():
     inputs = [chainer.Variable(array) for array in make_inputs()]
     for n, name in enumerate(('vertical', 'horizontal')):
         chainer.functions.sum(gates(*inputs)[n]).backward()
-        h, label_h, label_v = inputs[1], inputs[6], inputs[7]
-        assert (h.grad != 0).any() == (label_h.grad != 0).any() == (name == 'horizontal')
-        assert (label_v.grad != 0).any() == (name == 'vertical')
+        h, class_h, class_v = inputs[1], inputs[6], inputs[7]
+        assert (h.grad != 0).any() == (class_h.grad != 0).any() == (name == 'horizontal')
+        assert (class_v.grad != 0).any() == (name == 'vertical')
         for x in inputs:
             x.cleargrad()
 
