@@ -49,7 +49,7 @@ class GatedCache:
         self.vertical = [VerticalStack(blocks, weights, hidden, width, class_ids, images)
                          for images in threads.parts_of(batch, -(-batch // cores))]
         self.horizontal = HorizontalStack(blocks, hidden, self.pixel)
-        self.steps = _colour_steps(model, hidden, self.horizontal, batch)
+        self.colour_steps = _colour_steps(model, hidden, self.horizontal, batch)
 
     # These are called pixel by pixel, in the order of the pixels and of the colours.
 
@@ -75,7 +75,7 @@ class GatedCache:
     def logits(self, k):
         """The logits of colour k of the current pixel, (B, out_dims)."""
         dot, add, multiply, tanh = self.xp.dot, self.xp.add, self.xp.multiply, self.xp.tanh
-        blocks, maps, before_conv2, conv2, conv4 = self.steps[k]
+        blocks, maps, before_conv2, conv2, conv4 = self.colour_steps[k]
         for conv, gates, t, s, context, gated, output, before, after in blocks:
             dot(*conv)
             add(gates, context, out=gates)

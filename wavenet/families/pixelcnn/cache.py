@@ -36,7 +36,7 @@ class Cache:
         orders = layer_orders(model)
         self.patch = Patch(model.in_channels, width, batch)
         self.neighbours = Neighbours(list(model.blocks), orders.half, width, batch)
-        self.steps = _colour_steps(model, orders, self.patch.seen, self.neighbours, batch)
+        self.colour_steps = _colour_steps(model, orders, self.patch.seen, self.neighbours, batch)
 
     # These are called pixel by pixel, in the order of the pixels and of the colours.
 
@@ -51,7 +51,7 @@ class Cache:
     def logits(self, k):
         """The logits of colour k of the current pixel, (B, out_dims)."""
         dot, maximum = np.dot, np.maximum
-        conv1, blocks, before_conv2, conv2, conv4, zeros = self.steps[k]
+        conv1, blocks, before_conv2, conv2, conv4, zeros = self.colour_steps[k]
         zero_hidden, zero_half, zero_out = zeros
         W, x, h = conv1
         dot(W, x, out=h)
