@@ -54,8 +54,8 @@ def measure(args, steps):
         update(*update_args, **kwargs)
         times.append((start, time.perf_counter()))
 
-    sys.argv = ['train.py', '--hidden_dim', '64', '--blocks_num', '5', '--iteration', str(steps + 1),
-                '--test_limit', '1'] + args
+    sys.argv = ['train.py', '--hidden_dim', '64', '--blocks_num', '5', '--test_limit', '1',
+                '--iteration', str(steps + 1)] + args
     chainer.optimizers.Adam.update = timed_update
     try:
         with contextlib.redirect_stdout(io.StringIO()):
