@@ -17,7 +17,7 @@ def make_inputs(batch=3, maps=4, height=2, width=3, dtype='f', vertical=True):
 
 
 def expected(v, h, W_t, W_s, b_t, b_s, class_h, class_v=None):
-    """The formulas of the docstring, picture by picture and pixel by pixel"""
+    """The formulas of the docstring, image by image and pixel by pixel."""
     p = len(b_t)
 
     def gate(t, s):
@@ -37,7 +37,7 @@ def expected(v, h, W_t, W_s, b_t, b_s, class_h, class_v=None):
 
 @pytest.mark.parametrize('vertical', [True, False])
 @pytest.mark.parametrize('dtype, tolerance', [('f', 1e-6), ('d', 1e-12)])
-def test_it_is_what_the_formulas_say(vertical, dtype, tolerance, device):
+def test_outputs_equal_the_formulas(vertical, dtype, tolerance, device):
     inputs = make_inputs(dtype=dtype, vertical=vertical)
     y_v, y_h = gates(*map(device.send, inputs))
     expected_v, expected_h = expected(*inputs)
@@ -63,7 +63,7 @@ def test_gradients(vertical, device):
                                   tuple(map(device.send, gys)), dtype='d', atol=1e-7, rtol=1e-7)
 
 
-def test_one_of_the_results_may_go_unused():
+def test_gradients_if_only_one_output_is_used():
     inputs = [chainer.Variable(array) for array in make_inputs()]
     for n, name in enumerate(('vertical', 'horizontal')):
         chainer.functions.sum(gates(*inputs)[n]).backward()
@@ -74,7 +74,7 @@ def test_one_of_the_results_may_go_unused():
             x.cleargrad()
 
 
-def test_parts_of_a_batch_give_what_the_batch_gives(monkeypatch):
+def test_results_are_the_same_in_parts_of_the_batch(monkeypatch):
     inputs = make_inputs(batch=7, dtype='d')
 
     def results():
@@ -100,7 +100,7 @@ def test_an_empty_batch(device, vertical):
         assert gradient.shape == variable.shape and (gradient.array == 0).all()
 
 
-def test_the_order_of_memory_does_not_count():
+def test_any_order_of_memory():
     inputs = make_inputs()
     others = [np.asfortranarray(array) for array in inputs]
     for one, other in zip(gates(*inputs), gates(*others)):
