@@ -8,12 +8,15 @@ Feature map i belongs to colour i % 3 (the post's "groups of 3"), in every layer
 of maps. So the output channels, read as (levels, colours), are in order too.
 """
 import math
+from dataclasses import dataclass
 
 import chainer
 import chainer.functions as F
 import chainer.links as L
 import numpy as np
 
+from wavenet import distributions
+from wavenet.config import Config, size
 from wavenet.functions.masked_convolution import masked_chain_2d, masked_convolution_2d
 
 
@@ -113,8 +116,8 @@ class ResidualBlockList(chainer.ChainList):
 
     # A ChainList and no Sequential: Chainer 7's Sequential numbers its children wrongly from three
     # on, and the author's files would not fit.
-    def __init__(self, block_num, hidden_dims, colors=3):
-        super().__init__(*[ResidualBlock(hidden_dims, colors) for _ in range(block_num)])
+    def __init__(self, block_num, hidden_dims, colors=3, block=ResidualBlock):
+        super().__init__(*[block(hidden_dims, colors) for _ in range(block_num)])
 
     def forward(self, x):
         for block in self:
@@ -122,41 +125,59 @@ class ResidualBlockList(chainer.ChainList):
         return x
 
 
+@dataclass(frozen=True)
+class PixelCNNConfig(Config):
+    """The arguments of `PixelCNN`."""
+    in_channels: int = size()
+    hidden_dims: int = size(least=2)
+    block_num: int = size(least=0)
+    out_hidden_dims: int = size()
+    out_dims: int = size()
+
+
 class PixelCNN(chainer.Chain):
     """The whole model (the post, Architecture).
 
     Args:
-        in_channels: colours of a picture, 3 or 1; the masks have as many colour groups.
-        hidden_dims: feature maps between the blocks, what the post's diagram calls 2h; at least 2.
+        in_channels: channels of an image, 3 or 1; the masks have as many colour groups.
+        hidden_dims: feature maps between the blocks, 2h in the post's diagram; at least 2.
         block_num: residual blocks.
-        out_hidden_dims: feature maps before the last layer, the diagram's d.
+        out_hidden_dims: feature maps before the last layer, d in the diagram.
         out_dims: levels of a value; 1 for the post's first stage, one logit that a value is 1.
+
+    Attributes:
+        config: the arguments.
+        distribution: what the outputs mean, see `wavenet.distributions`.
+        num_classes: 0, since the model is unconditional.
 
     Raises: ValueError where `hidden_dims` is below 2, `block_num` below 0, another below 1.
     """
 
-    classes = None  # it takes none
+    family = 'pixelcnn'
+    num_classes = 0
+    # Variants of the model differ in these:
+    mask_colors = None     # colour groups of the masks; None for one for each channel
+    block = ResidualBlock
 
     def __init__(self, in_channels, hidden_dims, block_num, out_hidden_dims, out_dims):
         super().__init__()
-        self.architecture = checked_sizes(
-            {'hidden_dims': 2, 'block_num': 0}, in_channels=in_channels, hidden_dims=hidden_dims,
-            block_num=block_num, out_hidden_dims=out_hidden_dims, out_dims=out_dims)
+        self.config = PixelCNNConfig(in_channels, hidden_dims, block_num, out_hidden_dims, out_dims)
         self.in_channels, self.out_dims = in_channels, out_dims
+        self.distribution = distributions.of_outputs(out_dims)
 
-        colors = in_channels
+        colors = self.mask_colors or in_channels
         with self.init_scope():
             self.conv1 = MaskedConvolution2D(
                 in_channels, hidden_dims, 7, pad=3, mask='A', colors=colors)
-            self.blocks = ResidualBlockList(block_num, hidden_dims, colors)
+            self.blocks = ResidualBlockList(block_num, hidden_dims, colors, self.block)
             self.conv2 = MaskedConvolution2D(hidden_dims, out_hidden_dims, 1, colors=colors)
             self.conv4 = MaskedConvolution2D(
                 out_hidden_dims, out_dims * in_channels, 1, colors=colors)
 
-    def forward(self, x, label=None):
-        """Pictures in [0, 1], float32 (B, C, H, W) → logits (B, out_dims, C, H, W).
+    def forward(self, x, class_ids=None):
+        """Images in [0, 1], float32 (B, C, H, W) → logits (B, out_dims, C, H, W).
 
-        Classes, which other models take, are ignored.
+        Class ids, which conditional models take, are ignored.
         """
         h = self.conv1(x)                # (B, hidden_dims, H, W)
         h = self.blocks(h)
@@ -164,60 +185,43 @@ class PixelCNN(chainer.Chain):
 
 
 def output_stack(h, conv2, conv4, colors):
-    """What comes after the blocks: maps (B, hidden_dims, H, W) → logits (B, out_dims, C, H, W)."""
+    """The layers after the blocks: feature maps (B, hidden_dims, H, W) → logits
+    (B, out_dims, C, H, W)."""
     h = relu_convolutions(h, conv2, conv4)   # (B, out_dims * C, H, W)
     batch_size, channels, height, width = h.shape
     return F.reshape(h, (batch_size, channels // colors, colors, height, width))
 
 
-def checked_sizes(least, **sizes):
-    """The sizes of a model as a dict of ints. Raises: ValueError for one below 1, or below `least`."""
-    for name, value in sizes.items():
-        if value < least.get(name, 1):
-            raise ValueError('{} must be at least {}, got {}'.format(name, least.get(name, 1), value))
-    return {name: int(value) for name, value in sizes.items()}
-
-
-def count_parameters(in_channels, hidden_dims, block_num, out_hidden_dims, out_dims):
-    """How many numbers a `PixelCNN` of these sizes learns, without its biases, which are few."""
-    half = hidden_dims // 2
-    return (in_channels * hidden_dims * 49 + block_num * (2 * hidden_dims * half + half * half * 9)
-            + out_hidden_dims * (hidden_dims + out_dims * in_channels))
-
-
 class Classifier(chainer.Chain):
-    """The loss: minus the log-likelihood of the pictures, in nats per image.
+    """The loss: the negative log-likelihood of the images, in nats per image.
 
     Reports `nll`, that loss (summed over the values of an image, averaged over the images), and
     `bits/dim` = nll / (C · H · W · ln 2).
 
     Args:
-        predictor: a `PixelCNN` or a `GatedPixelCNN`.
-        normalize: whether the loss is the mean over all values instead, nll / (C · H · W), as in the
-            author's newest code: that decides what clipping a gradient and decaying weights mean.
-            What is reported stays the same.
+        predictor: a model, such as a `PixelCNN`.
+        reduce: 'sum', or 'mean' for a loss that is the mean over all values, nll / (C · H · W), as in
+            the author's newest code. Clipping of gradients and weight decay depend on it; what is
+            reported does not.
     """
 
-    def __init__(self, predictor, normalize=False):
+    def __init__(self, predictor, reduce='sum'):
         super().__init__()
-        self.normalize = normalize
+        self.reduce = reduce
         with self.init_scope():
             self.predictor = predictor
 
-    def forward(self, x, t, label=None):
+    def forward(self, x, targets, class_ids=None):
         """
         Args:
-            x: pictures, float32 (B, C, H, W), as the predictor takes them.
-            t: their labels, int32 (B, C, H, W), in {0, …, levels - 1}.
-            label: their classes, int32 (B,), which the post's model ignores.
+            x: images, float32 (B, C, H, W), as the predictor takes them.
+            targets: their quantized values, int32 (B, C, H, W), in {0, …, levels - 1}.
+            class_ids: their classes, int32 (B,), which unconditional models ignore.
 
         Returns: the loss, a 0-dimensional Variable.
         """
-        logits = self.predictor(x, label)
-        if self.predictor.out_dims == 1:  # one logit a value: (B, 1, C, H, W)
-            nll = F.sigmoid_cross_entropy(F.squeeze(logits, axis=1), t, normalize=False)
-        else:
-            nll = F.softmax_cross_entropy(logits, t, normalize=False)
-        values = math.prod(t.shape[1:])
+        outputs = self.predictor(x, class_ids)
+        nll = F.average(self.predictor.distribution.nll(outputs, targets))
+        values = math.prod(targets.shape[1:])
         chainer.report({'nll': nll, 'bits/dim': nll.array / (values * math.log(2))}, self)
-        return nll / values if self.normalize else nll
+        return nll / values if self.reduce == 'mean' else nll

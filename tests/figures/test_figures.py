@@ -135,7 +135,7 @@ def test_the_same_bytes_whatever_the_users_style(draw, tmp_path):
 
 
 @pytest.mark.parametrize('args, named', [
-    (['mask'], "'mask', but architecture, masks"), (['masks', '-o', 'file'], 'file: this is no folder'),
+    (['mask'], "'mask', but architecture, masks"), (['masks', '-o', 'file'], 'file: this is not a folder'),
     (['masks', '-o', 'file/folder'], "'file/folder'"),
     (['two_layers', 'masks', '-o', 'full'], 'full/masks.png')])
 def test_a_users_mistake(args, named, draw, tmp_path):

@@ -9,7 +9,6 @@ import pytest
 from chainer.backends import cuda
 
 from wavenet import evaluate, models, serialization
-from wavenet.data import load
 from wavenet.data.images import ImageDataset
 from wavenet.data.load import load_dataset
 from wavenet.data.pixels import INTENSITY
@@ -94,8 +93,7 @@ def test_a_relu_after_each_convolution():
 def test_real_inputs(device, channels, colors):
     images = np.random.RandomState(0).randint(0, 256, (5, colors, 4, 3)).astype('u1')
     right = ImageDataset(images, np.arange(5), channels, 8)
-    with mistakes.made('real-inputs'):
-        wrong = load.ImageDataset(images, np.arange(5), channels, 8)
+    wrong = mistakes.RealInputs(images, np.arange(5), channels, 8)
     for dataset in (right, wrong):
         dataset.to_device(device)
     numbers = [3, 5 + 1]                                             # the second in another epoch

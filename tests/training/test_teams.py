@@ -192,7 +192,7 @@ def test_parts_are_all(count, size):
 def files(tmp_path, random_model, random_gated_model):
     """A model, one with classes, and an image."""
     serialization.save_model(str(tmp_path / 'plain.npz'), random_model(), height=4, width=5)
-    serialization.save_model(str(tmp_path / 'gated.npz'), random_gated_model(3, classes=3),
+    serialization.save_model(str(tmp_path / 'gated.npz'), random_gated_model(3, num_classes=3),
                              height=4, width=5)
     Image.fromarray(np.random.RandomState(0).randint(0, 256, (6, 5, 3)).astype('u1')).save(
         str(tmp_path / 'image.png'))

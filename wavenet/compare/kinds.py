@@ -22,7 +22,7 @@ def post(*sizes):
 
 
 def newest(*sizes):
-    return models.Classifier(gated.GatedPixelCNN(*sizes, form='author'), normalize=True)
+    return models.Classifier(gated.GatedPixelCNN(*sizes, form='author'), reduce='mean')
 
 
 KINDS = (

@@ -40,11 +40,11 @@ class Ours:
 
     def draw(self, predictor, config, classes):
         shape = (config['count'] ** 2, config['in_channels'], config['height'], config['width'])
-        labels = {'labels': classes} if config['labelled'] else {}
+        class_ids = {'class_ids': classes} if config['labelled'] else {}
         seconds = []
         for _ in range(DRAWINGS_TIMED):
             start = time.perf_counter()
-            samples = sampling.generate(predictor, shape, config['seed'], **labels)
+            samples = sampling.generate(predictor, shape, config['seed'], **class_ids)
             seconds.append(time.perf_counter() - start)
         return samples, 1.0, seconds
 

@@ -3,7 +3,7 @@ import collections
 
 import numpy as np
 
-from wavenet import sampling, serialization
+from wavenet import serialization
 
 AGREES, DIFFERS, MISSING = 'agrees', 'differs', 'not compared'
 
@@ -185,7 +185,7 @@ def _from_boundary(samples, at, picture, config, arrays):
     predictor = serialization.load_model(config['our_model'])
     classes = [arrays['picture_classes'][picture:picture + 1]] if config['labelled'] else []
     logits = predictor(samples, *classes).array[:, :, k, i, j]
-    cumulative = sampling.probabilities(logits)[0].astype('d').cumsum()
+    cumulative = predictor.distribution.probabilities(logits)[0].astype('d').cumsum()
     return abs(cumulative / cumulative[-1] - uniform).min()
 
 

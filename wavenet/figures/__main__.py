@@ -103,8 +103,8 @@ def model_boxes(model, height, width, symbols):
 def architecture():
     """The PixelCNN of train.py's defaults, at 256 levels, and its residual block, as a figure."""
     model = models.PixelCNN(3, 256, 15, 16, 256)
-    sizes = model.architecture
-    h, d, levels = sizes['hidden_dims'] // 2, sizes['out_hidden_dims'], sizes['out_dims']
+    sizes = model.config
+    h, d, levels = sizes.hidden_dims // 2, sizes.out_hidden_dims, sizes.out_dims
     boxes, block = model_boxes(
         model, 28, 28, {2 * h: '2h', h: 'h', d: 'd', 3 * levels: '3 · {}'.format(levels)})
     shape = next(box.shape for box in boxes if box.fill == BLOCK)

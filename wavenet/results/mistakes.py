@@ -65,7 +65,7 @@ class RealInputs(ImageDataset):
         if binarize:
             raise ValueError('real inputs are not binarized')
         super().__init__(images, classes, channels, levels, binarize=True, **options)
-        self.labels = quantize(INTENSITY, levels).astype('u1')[self.intensities]
+        self.targets = quantize(INTENSITY, levels).astype('u1')[self.intensities]
 
     def to_device(self, device):
         super().to_device(device)
@@ -84,7 +84,7 @@ MISTAKES = {
     'no-colour-masks': (models, 'make_mask', context_masks),
     'wrong-colour-masks': (models, 'output_stack', confused_output),
     'relu-after': (models, 'ResidualBlock', ReLUAfter),
-    'real-inputs': (load, 'ImageDataset', RealInputs),
+    'real-inputs': (load.load_dataset, '__kwdefaults__', {'dataset_class': RealInputs}),
 }
 # Those of the model, from which the fast generation does not draw
 NO_LIKELIHOOD = ('wrong-colour-masks',)  # a value sees itself: no probabilities that sum to 1

@@ -42,7 +42,7 @@ def measure(model, args, samples):
         likelihood = evaluate.likelihood(model, test, args.batchsize)
         result[inputs] = {'nats': likelihood.nats, 'error': likelihood.nats_error,
                           'start': start_nats(model, test, args.batchsize)}
-    result['test_ink'] = float(test.labels.mean()) / (args.levels - 1)
+    result['test_ink'] = float(test.targets.mean()) / (args.levels - 1)
     return result
 
 

@@ -21,27 +21,30 @@ from wavenet.families.pixelcnn.weights import (
     products_by_colour,
     sorted_weights,
 )
+from wavenet.families.state import PixelState
 from wavenet.functions import threads
 from wavenet.functions.colour_order import ColourOrder
 
 
-class GatedCache:
+class GatedCache(PixelState):
     """The feature maps of earlier pixels, as far as later pixels need them.
 
     Args:
         model: a `GatedPixelCNN`.
-        batch, width: number of images B, and their width W.
+        samples: the images to generate, float32 (B, C, H, W), on the model's device.
         class_ids: classes of the images, int32 (B,), on the model's device.
         cores: number of cores for the vertical stack; each computes it for some of the images.
 
     The maps of a pixel are stored as (maps, B), those of a row as (maps, W, B).
     """
 
-    def __init__(self, model, batch, width, class_ids, cores=1):
+    def __init__(self, model, samples, class_ids, cores=1):
+        super().__init__(model, samples)
+        batch, colors, _, width = samples.shape
         self.xp = xp = model.xp
         self.cores = cores
         self.wait = lambda: None                             # for what is computed ahead
-        colors, blocks = model.in_channels, [model.conv1] + list(model.blocks)
+        blocks = [model.conv1] + list(model.blocks)
         hidden = ColourOrder(len(model.conv1.horizontal_output.W), colors)
         self.row = xp.zeros((colors, 3 + width + 3, batch), 'f')   # values, with a border of zeros
         self.pixel = xp.zeros((colors, batch), 'f')                # values of the current pixel
@@ -50,6 +53,11 @@ class GatedCache:
                          for images in threads.parts_of(batch, -(-batch // cores))]
         self.horizontal = HorizontalStack(blocks, hidden, self.pixel)
         self.colour_steps = _colour_steps(model, hidden, self.horizontal, batch)
+
+    def run(self, uniforms, given, progress):
+        # The vertical stack spreads its large products itself.
+        with threads.one_thread_a_product():
+            super().run(uniforms, given, progress)
 
     # These are called pixel by pixel, in the order of the pixels and of the colours.
 

@@ -32,17 +32,21 @@ for the tanh, and another one those for the sigmoid. In the paper's figure 2 one
 In both, and here only: the two convolutions of a gate are computed as one, and no row is computed
 that would be cropped; grayscale pictures have masks without colour groups; any number of classes.
 """
+from dataclasses import dataclass
+
 import chainer
 import chainer.functions as F
 import chainer.links as L
 import numpy as np
 
-from wavenet.functions.masked_convolution import masked_convolution_2d
+from wavenet import distributions
+from wavenet.config import Config, size
 from wavenet.families.gated.gates import gates
-from wavenet.models import MaskedConvolution2D, checked_sizes, output_stack
+from wavenet.functions.masked_convolution import masked_convolution_2d
+from wavenet.models import MaskedConvolution2D, output_stack
 
 FORMS = ('author', 'paper')
-CLASSES = 10
+NUM_CLASSES = 10
 
 
 class GatedBlock(chainer.Chain):
@@ -56,11 +60,11 @@ class GatedBlock(chainer.Chain):
         form: 'paper' or 'author', see the module.
         last: whether no block comes after it, which would read its vertical stack.
         colors: number of colour groups.
-        classes: number of classes.
+        num_classes: number of classes.
     """
 
     def __init__(self, in_channels, out_channels, ksize, mask='B', form='paper', last=False, colors=3,
-                 classes=CLASSES):
+                 num_classes=NUM_CLASSES):
         super().__init__()
         half = ksize // 2
         self.form = form
@@ -82,13 +86,13 @@ class GatedBlock(chainer.Chain):
             self.horizontal_output = MaskedConvolution2D(
                 out_channels, out_channels, 1, mask=mask if form == 'author' else 'B', colors=colors)
             if form == 'author':
-                self.label = L.EmbedID(classes, out_channels)
+                self.label = L.EmbedID(num_classes, out_channels)
             else:
-                self.label_horizontal_t = L.EmbedID(classes, out_channels, initialW=0)
-                self.label_horizontal_s = L.EmbedID(classes, out_channels, initialW=0)
+                self.label_horizontal_t = L.EmbedID(num_classes, out_channels, initialW=0)
+                self.label_horizontal_s = L.EmbedID(num_classes, out_channels, initialW=0)
             if form == 'paper' and not last:
-                self.label_vertical_t = L.EmbedID(classes, out_channels, initialW=0)
-                self.label_vertical_s = L.EmbedID(classes, out_channels, initialW=0)
+                self.label_vertical_t = L.EmbedID(num_classes, out_channels, initialW=0)
+                self.label_vertical_s = L.EmbedID(num_classes, out_channels, initialW=0)
 
         # The vertical kernels are the upper rows of higher ones, whose center is the pixel; the pixel
         # is in the last of them, or below it.
@@ -98,11 +102,11 @@ class GatedBlock(chainer.Chain):
         self.vertical_mask[:, :, :half + 1] = 1
         self.horizontal_mask = np.concatenate([self.horizontal_conv_t.mask] * 2)
 
-    def forward(self, v, h, label):
+    def forward(self, v, h, class_ids):
         """
         Args:
             v, h: the vertical and the horizontal stack, (B, in_channels, H, W) each.
-            label: classes, int32 (B,).
+            class_ids: int32 (B,).
 
         Returns: both, (B, out_channels, H, W) each; the vertical one is None if it is the last block.
         """
@@ -112,20 +116,20 @@ class GatedBlock(chainer.Chain):
         v = masked_convolution_2d(v, W, b, self.vertical_mask, self.vertical_pad)
         W, b = side_by_side(self.horizontal_conv_t, self.horizontal_conv_s)
         h = masked_convolution_2d(h, W, b, self.horizontal_mask, self.horizontal_conv_t.pad)
-        label_v, label_h = self.labels(label)
+        label_v, label_h = self.labels(class_ids)
         v, h = gates(v, h, self.v_to_h_conv_t.W, self.v_to_h_conv_s.W,
                      self.v_to_h_conv_t.b, self.v_to_h_conv_s.b, label_h, label_v)
         return v, self.horizontal_output(h)
 
-    def labels(self, label):
-        """What the gates of both stacks get of the classes (B,): (B, 2 out_channels) each; None for
-        the vertical stack of the last block"""
+    def labels(self, class_ids):
+        """The embeddings of classes (B,) for the gates of the vertical and of the horizontal stack,
+        (B, 2 out_channels) each; None for the vertical stack of the last block"""
         if self.form == 'author':
-            both = F.concat([self.label(label)] * 2)
+            both = F.concat([self.label(class_ids)] * 2)
             return None if self.last else both, both
         return (None if self.last else F.concat(
-                    [self.label_vertical_t(label), self.label_vertical_s(label)]),
-                F.concat([self.label_horizontal_t(label), self.label_horizontal_s(label)]))
+                    [self.label_vertical_t(class_ids), self.label_vertical_s(class_ids)]),
+                F.concat([self.label_horizontal_t(class_ids), self.label_horizontal_s(class_ids)]))
 
     def device_resident_accept(self, visitor):
         super().device_resident_accept(visitor)
@@ -141,66 +145,81 @@ def side_by_side(*links):
 class GatedBlockList(chainer.ChainList):
     """`block_num` blocks, a shortcut around the horizontal stack of each (the paper, figure 2)."""
 
-    def __init__(self, block_num, hidden_dims, form, colors, classes):
+    def __init__(self, block_num, hidden_dims, form, colors, num_classes):
         super().__init__(*[
             GatedBlock(hidden_dims, hidden_dims, 3, form=form, last=n == block_num - 1, colors=colors,
-                       classes=classes) for n in range(block_num)])
+                       num_classes=num_classes) for n in range(block_num)])
 
-    def forward(self, v, h, label):
+    def forward(self, v, h, class_ids):
         for block in self:
-            v, more = block(v, h, label)
+            v, more = block(v, h, class_ids)
             h = h + more
         return h
+
+
+@dataclass(frozen=True)
+class GatedConfig(Config):
+    """The arguments of `GatedPixelCNN`."""
+    in_channels: int = size()
+    hidden_dims: int = size()
+    block_num: int = size(least=0)
+    out_hidden_dims: int = size()
+    out_dims: int = size()
+    num_classes: int = size()
+    form: str = 'paper'
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.form not in FORMS:
+            raise ValueError(f'form must be one of {", ".join(FORMS)}, got {self.form!r}')
 
 
 class GatedPixelCNN(chainer.Chain):
     """The whole model.
 
     Args:
-        in_channels: colours of a picture, 3 or 1; the masks have as many colour groups.
-        hidden_dims: feature maps of each stack, what train.py's --hidden_dim says.
+        in_channels: channels of an image, 3 or 1; the masks have as many colour groups.
+        hidden_dims: feature maps of each stack, `--hidden_dim` of train.py.
         block_num: blocks after the first one.
         out_hidden_dims: feature maps before the last layer.
         out_dims: levels of a value; 1 for one logit that a value is 1.
-        classes: number of classes.
+        num_classes: number of classes.
         form: 'paper' or 'author', see the module.
+
+    Attributes:
+        config: the arguments.
+        distribution: what the outputs mean, see `wavenet.distributions`.
 
     Raises: ValueError for a size below 1, `block_num` below 0, another form.
     """
 
+    family = 'gated'
+
     def __init__(self, in_channels, hidden_dims, block_num, out_hidden_dims, out_dims,
-                 classes=CLASSES, form='paper'):
+                 num_classes=NUM_CLASSES, form='paper'):
         super().__init__()
-        sizes = checked_sizes(
-            {'block_num': 0}, in_channels=in_channels, hidden_dims=hidden_dims, block_num=block_num,
-            out_hidden_dims=out_hidden_dims, out_dims=out_dims, classes=classes)
-        if form not in FORMS:
-            raise ValueError('form must be one of {}, got {!r}'.format(', '.join(FORMS), form))
-        self.architecture = dict(sizes, form=form)
-        self.in_channels, self.out_dims, self.classes = in_channels, out_dims, classes
+        self.config = GatedConfig(in_channels, hidden_dims, block_num, out_hidden_dims, out_dims,
+                                  num_classes, form)
+        self.in_channels, self.out_dims, self.num_classes = in_channels, out_dims, num_classes
+        self.distribution = distributions.of_outputs(out_dims)
 
         colors = in_channels
         with self.init_scope():
             self.conv1 = GatedBlock(in_channels, hidden_dims, 7, 'A', form, last=block_num == 0,
-                                    colors=colors, classes=classes)
-            self.blocks = GatedBlockList(block_num, hidden_dims, form, colors, classes)
+                                    colors=colors, num_classes=num_classes)
+            self.blocks = GatedBlockList(block_num, hidden_dims, form, colors, num_classes)
             self.conv2 = MaskedConvolution2D(hidden_dims, out_hidden_dims, 1, colors=colors)
             self.conv4 = MaskedConvolution2D(
                 out_hidden_dims, out_dims * in_channels, 1, colors=colors)
 
-    def forward(self, x, label):
-        """Pictures in [0, 1], float32 (B, C, H, W), and their classes, int32 (B,) → logits
-        (B, out_dims, C, H, W)."""
-        v, h = self.conv1(x, x, label)   # (B, hidden_dims, H, W) each
-        h = self.blocks(v, h, label)
+    def forward(self, x, class_ids=None):
+        """Images in [0, 1], float32 (B, C, H, W), and their classes, int32 (B,) → logits
+        (B, out_dims, C, H, W).
+
+        Raises: ValueError without classes.
+        """
+        if class_ids is None:
+            raise ValueError('this model is conditioned on the class: give class_ids')
+        v, h = self.conv1(x, x, class_ids)   # (B, hidden_dims, H, W) each
+        h = self.blocks(v, h, class_ids)
         return output_stack(h, self.conv2, self.conv4, self.in_channels)
-
-
-def count_parameters(in_channels, hidden_dims, block_num, out_hidden_dims, out_dims, classes):
-    """How many numbers a `GatedPixelCNN` of these sizes learns, without its biases, which are few."""
-    def of_a_block(inputs, ksize):
-        both_stacks = 2 * (ksize // 2 + 1) * ksize + 2 * ksize
-        return hidden_dims * (inputs * both_stacks + 3 * hidden_dims + 4 * classes)
-
-    return (of_a_block(in_channels, 7) + block_num * of_a_block(hidden_dims, 3)
-            + out_hidden_dims * (hidden_dims + out_dims * in_channels))

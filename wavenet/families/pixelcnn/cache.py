@@ -18,10 +18,15 @@ from wavenet.families.pixelcnn.weights import (
     products_by_colour,
     sorted_weights,
 )
+from wavenet.families.state import PixelState
 
 
-class Cache:
+class Cache(PixelState):
     """The feature maps of earlier pixels, as far as later pixels need them.
+
+    Args:
+        model: a `PixelCNN` on the CPU.
+        samples: the images to generate, float32 (B, C, H, W).
 
     The maps of a pixel are sorted by colour and stored as (maps, B). Arrays that weights multiply
     hold the maps after their ReLU, below a row of ones for the bias.
@@ -32,9 +37,11 @@ class Cache:
     with the pixel itself are computed colour by colour (`logits`).
     """
 
-    def __init__(self, model, batch, width):
+    def __init__(self, model, samples):
+        super().__init__(model, samples)
+        batch, colors, _, width = samples.shape
         orders = layer_orders(model)
-        self.patch = Patch(model.in_channels, width, batch)
+        self.patch = Patch(colors, width, batch)
         self.neighbours = Neighbours(list(model.blocks), orders.half, width, batch)
         self.colour_steps = _colour_steps(model, orders, self.patch.seen, self.neighbours, batch)
 

@@ -20,11 +20,27 @@ from wavenet.families.pixelcnn.weights import (
     pixel_weights,
     sorted_weights,
 )
+from wavenet.families.state import State
 
 THREADS = 1024  # of a block: 32 for each feature map that is computed at the same time
 
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'draw_row.cu')) as file:
     SOURCE = file.read()
+
+
+class RowCache(State):
+    """Generation row by row, see `draw_rows`. Only whole rows can be given.
+
+    Args:
+        model: a `PixelCNN` on a GPU.
+        samples: the images to generate, float32 (B, C, H, W), on the GPU.
+    """
+
+    def run(self, uniforms, given, progress):
+        batch, channels, height, width = self.samples.shape
+        first_row = int(given[0, :, 0].sum())
+        draw_rows(self.model, self.samples, first_row,
+                  uniforms.reshape(height, width, channels, batch), progress)
 
 
 def draw_rows(model, samples, first_row, uniforms, progress):
@@ -54,7 +70,7 @@ def draw_rows(model, samples, first_row, uniforms, progress):
         height, width, colors, n, hidden, half, out_hidden, model.out_dims)]
     weights = _kernel_weights(model, orders)
     of_one_pixel = [xp.zeros((batch, count), 'f') for count in (
-        25 * colors - 1, hidden, (n + 1) * hidden, n * half, out_hidden, max(model.out_dims, 2))]
+        25 * colors - 1, hidden, (n + 1) * hidden, n * half, out_hidden, model.distribution.levels)]
 
     for i in range(height):
         if n:
