@@ -40,7 +40,7 @@ def make_model(name):
 def run(model, shape):
     """One run of the model over images (B, C, H, W)."""
     x = model.device.send(np.random.rand(*shape).astype('f'))
-    class_ids = model.device.send(np.arange(len(x)).astype('i') % gated.CLASSES)
+    class_ids = model.device.send(np.arange(len(x)).astype('i') % gated.NUM_CLASSES)
     with chainer.no_backprop_mode(), chainer.using_config('train', False):
         chainer.backends.cuda.to_cpu(model(x, class_ids).array)
 

@@ -48,7 +48,7 @@ def flops(hidden_dims, block_num, batch):
 
 
 def gradient_bytes(hidden_dims, block_num):
-    return 4 * models.count_parameters(COLORS, hidden_dims, block_num, OUT_HIDDEN_DIMS, LEVELS)
+    return 4 * make_model(hidden_dims, block_num).count_params()
 
 
 class Worker:

@@ -120,7 +120,7 @@ def torch_gated(hidden_dims, block_num):
             self.horizontal = torch_masked(in_channels, hidden_dims, (1, ksize), mask, parts=2)
             self.output = torch_masked(hidden_dims, hidden_dims, 1)
             self.labels = torch.nn.ModuleList([
-                torch.nn.Embedding(gated.CLASSES, 2 * hidden_dims) for _ in range(2 - last)])
+                torch.nn.Embedding(gated.NUM_CLASSES, 2 * hidden_dims) for _ in range(2 - last)])
 
         def forward(self, v, h, label):
             v = self.vertical(torch.nn.functional.pad(v, self.border))
@@ -168,7 +168,7 @@ def torch_step(gpu, kind, hidden_dims, block_num, batch, tf32):
 
 def make_step(peer, device, gpu, kind, size, tf32=False):
     t = np.random.RandomState(0).randint(0, LEVELS, (16, 3, 28, 28)).astype('i')
-    batch = t.astype('f') / (LEVELS - 1), t, np.arange(16).astype('i') % gated.CLASSES
+    batch = t.astype('f') / (LEVELS - 1), t, np.arange(16).astype('i') % gated.NUM_CLASSES
     if peer == 'torch':
         return torch_step(gpu, kind, *size, batch, tf32)
     convolutions = OURS if peer == 'ours' else chainers_convolutions

@@ -100,6 +100,18 @@ def test_an_empty_batch(device, vertical):
         assert gradient.shape == variable.shape and (gradient.array == 0).all()
 
 
+@pytest.mark.parametrize('form', ['paper', 'author'])
+def test_an_empty_batch_through_the_model(random_gated_model, device, form):
+    model = random_gated_model(form=form)
+    model.to_device(device)
+    x, class_ids = np.zeros((0, 3, 4, 5), 'f'), np.zeros(0, 'i')
+    logits = model(device.send(x), device.send(class_ids))
+    assert logits.shape == (0, 4, 3, 4, 5)
+    model.cleargrads()
+    chainer.functions.sum(logits).backward()
+    assert all((param.grad == 0).all() for param in model.params())
+
+
 def test_any_order_of_memory():
     inputs = make_inputs()
     others = [np.asfortranarray(array) for array in inputs]
