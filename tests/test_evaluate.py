@@ -2,15 +2,14 @@ import itertools
 import json
 import math
 import os
-import sys
 
 import numpy as np
 import pytest
 from chainer.backends import cuda
 
-from conftest import DATA
-from test_train import images, train  # noqa: F401  fixtures
-from wavenet import cli, evaluate, models, sampling, serialization, utils
+from helpers import DATA
+from wavenet import evaluate, models, sampling, serialization, utils
+from wavenet.commands import evaluate as evaluate_command
 from wavenet.data.images import ImageDataset
 from wavenet.data.load import load_dataset
 from wavenet.data.pixels import INTENSITY
@@ -198,21 +197,10 @@ def test_classes_that_the_model_does_not_have(random_gated_model):
 # The command
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    """Runs the command in this process, in an empty folder: (status, stdout, stderr)"""
+def run(command, tmp_path, monkeypatch):
+    """Runs the command in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    numpy_errors = np.geterr()
-
-    def run(*args):
-        monkeypatch.setattr(sys, 'argv', ['evaluate.py'] + [str(arg) for arg in args])
-        try:
-            status = evaluate.main()
-        except SystemExit as exit:
-            status = exit.code
-        return (status or 0,) + tuple(capsys.readouterr())
-
-    yield run
-    np.seterr(**numpy_errors)
+    return lambda *args: command('-m', 'wavenet.evaluate', *args)
 
 
 def rows(stdout):
@@ -222,7 +210,7 @@ def rows(stdout):
             for words in lines}
 
 
-def test_the_three_binarizations(run, train, images, tmp_path):  # noqa: F811
+def test_the_three_binarizations(run, train, images, tmp_path):
     assert train('--binarize', '--epoch', 1).returncode == 0
     status, stdout, stderr = run('--model', 'out/model.npz', '--dataset', images, '--draws', 3)
     assert (status, stderr) == (0, '')
@@ -250,7 +238,7 @@ def test_the_three_binarizations(run, train, images, tmp_path):  # noqa: F811
     assert rows(stdout)['threshold:'][1::2] == [None, None]
 
 
-def test_more_levels_are_quantized(run, train, images, tmp_path):  # noqa: F811
+def test_more_levels_are_quantized(run, train, images, tmp_path):
     assert train('--levels', 4, '--model', 'gated', '--epoch', 1).returncode == 0
     status, stdout, stderr = run('--model', 'out/model.npz', '--dataset', images)
     assert (status, stderr) == (0, '')
@@ -280,7 +268,7 @@ def test_the_authors_files_can_be_measured(run, name):
     (['--dataset', 'images.npz', '--data', '.'], ['--data']),
     (['--dataset', 'images.npz', '--gpu', 99], ['--gpu -1']),
     (['--dataset', 'classes.npz'], ['the model has classes 0 to 0, the images 0 to 3'])])
-def test_a_users_mistake(run, images, tmp_path, random_gated_model, args, words):  # noqa: F811
+def test_a_users_mistake(run, images, tmp_path, random_gated_model, args, words):
     np.savez('classes.npz', test_y=np.full(10, 3), **np.load('images.npz'))
     serialization.save_model('model.npz', random_gated_model(1, num_classes=1), height=4, width=5)
     status, stdout, stderr = run('--model', 'model.npz', *args)
@@ -297,7 +285,7 @@ def test_help():
     assert all(len(action.help) > 10 for action in parser._actions)
 
 
-def test_a_batch_of_all_images_is_none_too_large(run, images, random_model):  # noqa: F811
+def test_a_batch_of_all_images_is_none_too_large(run, images, random_model):
     serialization.save_model('model.npz', random_model(1))
     status, _, stderr = run('--model', 'model.npz', '--dataset', images, '--batchsize', 10 ** 30)
     assert (status, stderr) == (0, '')

@@ -7,9 +7,8 @@ import sys
 
 import pytest
 
-from conftest import HERE
+from helpers import HERE, check_error
 from hostile import data_sets, model_files
-from test_train import check_error
 
 LEAST = {'model_files': 1000, 'data_sets': 300, 'command_lines': 200}
 

@@ -4,9 +4,9 @@ import math
 import chainer
 import numpy as np
 import pytest
-from chainer import backend
 from chainer.backends import cuda
 
+from helpers import cached_logits
 from wavenet import distributions, models, sampling, serialization
 from wavenet.families.pixelcnn.cache import Cache
 from wavenet.sampling import generate
@@ -33,15 +33,6 @@ def test_samples_are_the_authors(reference, reference_model, device, method):
 
 
 # Cached equals naive
-
-def cached_logits(state, x, out_dims):
-    """The logits that the cached method draws from, where it draws the values x."""
-    logits = backend.get_array_module(x).empty((len(x), out_dims) + x.shape[1:], 'f')
-    for i, j, k in state.steps:
-        logits[:, :, k, i, j] = state.outputs((i, j, k))
-        state.put((i, j, k), x[:, k, i, j])
-    return logits
-
 
 def check_methods_agree(model, shape, seed=0):
     samples = generate(model, shape, seed)

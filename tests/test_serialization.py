@@ -6,7 +6,7 @@ import chainer
 import numpy as np
 import pytest
 
-from conftest import DATA
+from helpers import DATA
 from wavenet import models, serialization
 from wavenet.training import extensions, snapshots
 

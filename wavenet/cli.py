@@ -1,6 +1,7 @@
 """What the commands share: one-line errors, signals, and the choice of a device."""
 import argparse
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -75,7 +76,8 @@ def run(command, parser):
     _program = parser.prog
     sys.stdout = sys.stdout or open(os.devnull, 'w')   # None where they are closed
     sys.stderr = sys.stderr or open(os.devnull, 'w')
-    sys.stdout.reconfigure(errors='backslashreplace')  # for names of files that it cannot show
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not in a notebook
+        sys.stdout.reconfigure(errors='backslashreplace')  # for file names that it cannot show
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -90,7 +92,8 @@ def run(command, parser):
         try:
             sys.stdout.flush()
         except OSError:  # it has been said; Python would say it again
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            with contextlib.suppress(AttributeError, OSError):  # a stream that is no file
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupt(number, _):

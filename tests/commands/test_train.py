@@ -1,5 +1,4 @@
 """train.py and generate.py, run as a user runs them."""
-import json
 import os
 import signal
 import subprocess
@@ -11,59 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import ROOT
+from helpers import ROOT, SMALL, check_error, equal, log, parameters
 from wavenet import models, serialization
-from wavenet.data.load import load_dataset
 from wavenet.commands import generate as generate_script
 from wavenet.commands import train as train_script
+from wavenet.data.load import load_dataset
+from wavenet.functions import threads
 from wavenet.training import extensions
-
-
-
-
-
-# A small model; the data is 40 + 10 random images
-SMALL = ['--channels', 1, '-d', 2, '-n', 1, '--out_hidden_dim', 4, '--batchsize', 16]
-
-
-@pytest.fixture
-def images(tmp_path):
-    random = np.random.RandomState(0)
-    path = str(tmp_path / 'images.npz')
-    np.savez(path, train_x=random.randint(0, 256, (40, 4, 5)).astype('u1'),
-             test_x=random.randint(0, 256, (10, 4, 5)).astype('u1'))
-    return path
-
-
-@pytest.fixture
-def train(command, images):
-    def run(*args, **env):
-        return command('train.py', '--dataset', images, *SMALL + list(args), **env)
-    return run
-
-
-def log(tmp_path, out='out'):
-    return json.loads((tmp_path / out / 'log').read_text())
-
-
-def parameters(path):
-    with np.load(str(path)) as npz:
-        return {name: npz[name] for name in npz.files if name != 'config'}
-
-
-def equal(path, other):
-    a, b = parameters(path), parameters(other)
-    return a.keys() == b.keys() and all((a[name] == b[name]).all() for name in a)
-
-
-def check_error(result, *words):
-    """One line on standard error, status 2."""
-    assert result.returncode == 2, result.stderr
-    assert result.stdout == '' and result.stderr.count('\n') == 1
-    assert result.stderr.split(': ')[:2] in (['train.py', 'error'], ['generate.py', 'error'])
-    for word in words:
-        assert word in result.stderr
-
 
 # What a run leaves
 
@@ -328,8 +281,9 @@ def test_a_users_mistake(train, tmp_path, args, words):
     assert os.listdir(str(tmp_path)) == ['images.npz']
 
 
-def test_a_missing_gpu_names_the_way_out(train):
-    check_error(train('--gpu', 0, CUDA_VISIBLE_DEVICES=''), '--gpu -1')
+def test_a_missing_gpu_names_the_way_out(process, images):
+    check_error(process('train.py', '--dataset', images, '--gpu', 0, CUDA_VISIBLE_DEVICES=''),
+                '--gpu -1')
 
 
 def test_resuming_another_architecture(train, tmp_path):
@@ -350,9 +304,10 @@ def test_resuming_what_is_done(train, tmp_path, args):
     assert (tmp_path / 'out/model.npz').read_bytes() == before
 
 
-@pytest.mark.parametrize('threads, options', [('1', []), ('2', []), ('1', ['--average', 0.9])])
-def test_a_loss_that_is_no_number_ends_the_run(train, tmp_path, threads, options):
-    result = train('--learning_rate', 1e30, *options, OPENBLAS_NUM_THREADS=threads)
+@pytest.mark.parametrize('workers, options', [(1, []), (2, []), (1, ['--average', 0.9])])
+def test_a_loss_that_is_no_number_ends_the_run(train, tmp_path, monkeypatch, workers, options):
+    monkeypatch.setattr(threads, 'WORKERS', workers)
+    result = train('--learning_rate', 1e30, *options)
     assert result.returncode == 1 and result.stderr.count('\n') == 1
     assert 'the loss is nan' in result.stderr and '--learning_rate' in result.stderr
     assert not (tmp_path / 'out/model.npz').exists()
@@ -379,7 +334,7 @@ def test_help_describes_every_option(script):
     assert len(set(descriptions)) == len(descriptions)
 
 
-def test_help_is_plain_ascii(command):
+def test_help_is_plain_ascii(process):
     for script in ('train.py', 'generate.py'):
-        result = command(script, '--help', COLUMNS='80', PYTHONIOENCODING='ascii')
+        result = process(script, '--help', COLUMNS='80', PYTHONIOENCODING='ascii')
         assert (result.returncode, result.stderr) == (0, '')

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import author_stand_in
-from conftest import ROOT
+from helpers import ROOT
 from wavenet.compare import checkout
 
 SMALL = ('--hidden_dim', 6, '--blocks_num', 2, '--out_hidden_dim', 5, '--batchsize', 4,

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from conftest import DATA
+from helpers import DATA
 from wavenet import serialization
 from wavenet.compare import inputs, kinds, known, report, tasks, verdicts
 from wavenet.compare.ours import Ours

@@ -1,27 +1,20 @@
 import os
+import pathlib
 import re
-import subprocess
-import sys
 
 import chainer.functions as F
 import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import ROOT
+from helpers import ROOT
 from wavenet.figures import __main__ as figures
 from wavenet.models import MaskedConvolution2D, PixelCNN
 
 
 @pytest.fixture
-def draw(tmp_path):
-    """Runs the command in an empty folder."""
-    def run(*args, **env):
-        return subprocess.run([sys.executable, '-m', 'wavenet.figures'] + list(args),
-                              cwd=str(tmp_path), env=dict(os.environ, PYTHONPATH=ROOT, **env),
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              universal_newlines=True)
-    return run
+def draw(command):
+    return lambda *args: command('-m', 'wavenet.figures', *args)
 
 
 # The architecture
@@ -114,9 +107,13 @@ def test_every_figure_is_written_and_shown(draw, tmp_path):
         assert (pixels[[0, 0, -1, -1], [0, -1, 0, -1]] == 255).all()
         assert 0.02 < (pixels[:, :, :3] < 250).any(axis=2).mean() < 0.8
         assert os.path.getsize(str(tmp_path / path)) < 100000
-    with open(os.path.join(ROOT, 'README.md'), encoding='utf-8') as readme:
-        shown = re.findall(r'\(assets/(.*)\.png\)', readme.read())
-    assert set(figures.FIGURES) <= set(shown)
+
+
+def test_the_documents_show_every_figure():
+    shown = set()
+    for path in pathlib.Path(ROOT, 'docs').glob('*.md'):
+        shown.update(re.findall(r'\(\.\./assets/(\w+)\.png\)', path.read_text(encoding='utf-8')))
+    assert set(figures.FIGURES) <= shown
 
 
 def test_assets_are_small():
@@ -124,11 +121,11 @@ def test_assets_are_small():
     assert sum(os.path.getsize(os.path.join(assets, name)) for name in os.listdir(assets)) < 1.5e6
 
 
-def test_the_same_bytes_whatever_the_users_style(draw, tmp_path):
+def test_the_same_bytes_whatever_the_users_style(process, tmp_path):
     style = tmp_path / 'style'      # not matplotlibrc, which would be taken for both
     style.write_text('font.family: serif\nfigure.facecolor: black\nbackend: svg\n')
     for folder, env in (('a', {}), ('b', {'MATPLOTLIBRC': str(style)})):
-        assert draw('two_layers', '-o', folder, **env).returncode == 0
+        assert process('-m', 'wavenet.figures', 'two_layers', '-o', folder, **env).returncode == 0
         assert os.listdir(str(tmp_path / folder)) == ['two_layers.png']
     a, b = [(tmp_path / folder / 'two_layers.png').read_bytes() for folder in 'ab']
     assert a == b

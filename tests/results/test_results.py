@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import ROOT
+from helpers import ROOT
 from wavenet import cli, evaluate, serialization
 from wavenet.data.load import load_dataset
 from wavenet.commands import train as train_script

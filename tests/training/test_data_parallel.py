@@ -6,16 +6,14 @@ import signal
 import numpy as np
 import pytest
 
-from conftest import ROOT
-from test_resume import results, start  # noqa: F401  fixture
-from test_train import SMALL, images, log, parameters, train  # noqa: F401  fixtures
+from helpers import SMALL, log, parameters, results
 from wavenet.training import snapshots
 
 SAID = 'train.py: 2 processes, each on 1 of {} cores\n'.format(os.cpu_count())
 
 
 @pytest.fixture
-def train_by(ranks, images):  # noqa: F811
+def train_by(ranks, images):
     """Runs train.py by so many processes, on the 40 + 10 images, in batches of 16 or 15."""
     def run(size, *args, **env):
         return ranks(size, 'train.py', '--dataset', images, *SMALL + [
@@ -50,7 +48,7 @@ def near(one, other):
     ['--levels', 8, '--model', 'gated', '--average', 0.9, '--lr_decay', 0.9],
     ['--model', 'gated', '--form', 'author', '--clip', 0.01, '--weight_decay', 0]])
 def test_two_ranks_are_one_process_with_batches_of_both(
-        train, train_by, tmp_path, options):  # noqa: F811
+        train, train_by, tmp_path, options):
     expected = train('--epoch', 3, '--out', 'one', *options)
     result = train_by(2, '--epoch', 3, '--out', 'two', *options)
     assert (result.returncode, result.stderr) == (0, SAID)
@@ -69,7 +67,7 @@ def test_all_ranks_stop_when_the_time_of_the_first_is_over(train_by, tmp_path):
     assert log(tmp_path, 'two')[-1]['elapsed_time'] >= 0.02 * 60
 
 
-def test_one_rank_needs_no_mpiexec(ranks, train, tmp_path):  # noqa: F811
+def test_one_rank_needs_no_mpiexec(ranks, train, tmp_path):
     assert train('--iteration', 2, '--out', 'alone').returncode == 0
     result = train('--iteration', 2, '--out', 'team', '--communicator', 'naive')
     assert (result.returncode, result.stderr) == (0, '')
@@ -77,7 +75,7 @@ def test_one_rank_needs_no_mpiexec(ranks, train, tmp_path):  # noqa: F811
 
 
 @pytest.mark.gpu
-def test_nccl(train, train_by, tmp_path):  # noqa: F811
+def test_nccl(train, train_by, tmp_path):
     assert train('--epoch', 3, '--gpu', 0, '--out', 'one').returncode == 0
     result = train_by(1, '--epoch', 3, '--gpu', 0, '--communicator', 'pure_nccl', '--out', 'nccl')
     assert result.returncode == 0, result.stderr
@@ -86,7 +84,7 @@ def test_nccl(train, train_by, tmp_path):  # noqa: F811
 
 # 10 test images for 3 ranks, in batches of 5: 4, 3 and 3; and 1 image for 2 ranks
 @pytest.mark.parametrize('size, options', [(3, []), (2, ['--test_limit', 1])])
-def test_each_test_image_counts_once(train, train_by, tmp_path, size, options):  # noqa: F811
+def test_each_test_image_counts_once(train, train_by, tmp_path, size, options):
     options = options + ['--iteration', 1, '--learning_rate', 1]
     batch = 16 // size * size
     assert train('--batchsize', batch, '--out', 'one', *options).returncode == 0
@@ -101,7 +99,7 @@ def test_each_test_image_counts_once(train, train_by, tmp_path, size, options): 
 
 @pytest.mark.parametrize('options', [['--binarize'], ['--model', 'gated']])
 def test_two_ranks_go_on_to_the_bit_and_one_to_rounding(
-        train, train_by, tmp_path, options):  # noqa: F811
+        train, train_by, tmp_path, options):
     assert train_by(2, *options, '--iteration', 6, '--out', 'whole').returncode == 0
     assert train_by(2, *options, '--iteration', 4, '--out', 'two').returncode == 0
     shutil.copytree(str(tmp_path / 'two'), str(tmp_path / 'one'))
@@ -118,7 +116,7 @@ def test_two_ranks_go_on_to_the_bit_and_one_to_rounding(
     same_to_rounding(tmp_path, 'two', 'one')
 
 
-def test_two_ranks_go_on_from_what_one_process_left(train, train_by, tmp_path):  # noqa: F811
+def test_two_ranks_go_on_from_what_one_process_left(train, train_by, tmp_path):
     assert train('--iteration', 6, '--out', 'whole').returncode == 0
     assert train('--iteration', 4).returncode == 0
     result = train_by(2, '--iteration', 6, '--resume', 'out/snapshot_iter_4')
@@ -133,13 +131,13 @@ def test_two_ranks_go_on_from_what_one_process_left(train, train_by, tmp_path): 
 # Signals, as mpiexec gets them
 
 @pytest.fixture
-def start_two(mpiexec, ranks, start):  # noqa: F811
+def start_two(mpiexec, ranks, start):
     """Starts train.py by two ranks in the background."""
     return lambda *args: start('--batchsize', 8, '--communicator', 'naive', *args,
                                python=mpiexec(2))
 
 
-def test_a_signal_ends_all_after_one_snapshot(start_two, train_by, tmp_path):  # noqa: F811
+def test_a_signal_ends_all_after_one_snapshot(start_two, train_by, tmp_path):
     process = start_two('--epoch', 10 ** 9)
     refused = train_by(2, '--epoch', 1)
     assert refused.returncode == 2

@@ -11,9 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from conftest import ROOT
-from test_resume import contents
-from test_train import SMALL, images  # noqa: F401  a fixture
+from helpers import ROOT, SMALL, contents
 from wavenet import serialization
 from wavenet.storage import npz
 from wavenet.training import snapshots
@@ -23,7 +21,7 @@ KILLS = 12  # in a round, at most; then it may end
 OPTIONS = ['--epoch', 60, '--levels', 4]
 
 
-def start(folder, images):  # noqa: F811
+def start(folder, images):
     return subprocess.Popen(
         [sys.executable, os.path.join(ROOT, 'train.py'), '--dataset', images, '--resume', 'auto']
         + [str(arg) for arg in SMALL + OPTIONS], cwd=str(folder), stdout=subprocess.DEVNULL,
@@ -52,7 +50,7 @@ def check_all_is_whole(out):
 
 
 @pytest.mark.slow
-def test_a_run_survives_being_killed(tmp_path, images):  # noqa: F811
+def test_a_run_survives_being_killed(tmp_path, images):
     (tmp_path / 'whole').mkdir()
     process = start(tmp_path / 'whole', images)
     assert process.wait(120) == 0, process.stderr.read()

@@ -10,79 +10,19 @@ import time
 
 import numpy as np
 import pytest
-from chainer.training import StandardUpdater
 
-from conftest import ROOT
-from test_train import SMALL, check_error, images, train, train_script  # noqa: F401  fixtures
+from helpers import ROOT, SMALL, check_error, contents, one_line, results
 from wavenet import cli, pictures, serialization
 from wavenet.training import snapshots
 
 
-class Run:
-    """What a command left on its streams, and its exit status."""
-
-    def __init__(self, returncode, stdout, stderr):
-        self.returncode, self.stdout, self.stderr = returncode, stdout, stderr
-
-
-@pytest.fixture
-def train_here(images, tmp_path, monkeypatch, capsys):  # noqa: F811
-    """Runs train.py in this process; `at` calls functions after the update of an iteration."""
+@pytest.fixture(autouse=True)
+def in_the_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    update = StandardUpdater.update
-    numpy_errors = np.geterr()
-    # What a shell runs in the background, these tests perhaps, ignores SIGINT; nohup, SIGHUP
-    handlers = {number: signal.signal(number, handler) for number, handler in (
-        (signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL),
-        (signal.SIGHUP, signal.SIG_DFL))}
-
-    def run(*args, at={}):
-        def update_and_call(self):
-            update(self)
-            if self.iteration in at:
-                at[self.iteration](self)
-
-        monkeypatch.setattr(StandardUpdater, 'update', update_and_call)
-        monkeypatch.setattr(sys, 'argv', ['train.py', '--dataset', images]
-                            + [str(arg) for arg in SMALL + list(args)])
-        try:
-            status = train_script.main()
-        except SystemExit as exit:
-            status = exit.code
-        return Run(status or 0, *capsys.readouterr())
-
-    yield run
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
-    np.seterr(**numpy_errors)
 
 
 def send(number):
     return lambda updater: os.kill(os.getpid(), number)
-
-
-def contents(folder):
-    """The bytes of each file below a folder; of the log, without the times."""
-    result = {}
-    for path in folder.rglob('*'):
-        if path.is_file():
-            content = path.read_bytes()
-            if path.name == 'log':
-                content = [{name: value for name, value in entry.items() if name != 'elapsed_time'}
-                           for entry in json.loads(content)]
-            result[str(path.relative_to(folder))] = content
-    return result
-
-
-def results(folder):
-    return {name: content for name, content in contents(folder).items() if 'snapshot' not in name}
-
-
-def one_line(run, status, *words):
-    assert run.returncode == status, run.stderr
-    assert run.stderr.count('\n') == 1 and run.stderr.startswith('train.py: ')
-    for word in words:
-        assert word in run.stderr
 
 
 # To the bit. Epochs end within iterations 3, 5 and 8.
@@ -90,16 +30,14 @@ def one_line(run, status, *words):
 @pytest.mark.parametrize('options', [
     [], ['--binarize', '--loss', 'sigmoid'], ['--stats', '--clip', 1, '--levels', 8],
     ['--average', 0.9, '--lr_decay', 0.7]])
-def test_a_run_that_was_interrupted_twice_is_the_run(train_here, tmp_path, options):
-    assert train_here('--epoch', 3, '--out', 'whole', *options).returncode == 0
+def test_a_run_that_was_interrupted_twice_is_the_run(train, tmp_path, options):
+    assert train('--epoch', 3, '--out', 'whole', *options).returncode == 0
     options = options + ['--epoch', 3, '--resume', 'auto']
-    run = train_here(*options, at={1: send(signal.SIGTERM)})
+    run = train(*options, at={1: send(signal.SIGTERM)})
     assert run.returncode == 143 and '--resume out/snapshot_iter_1 ' in run.stderr
-    # Other draws from NumPy's state between the runs do not matter
-    np.random.random_sample(17)
-    run = train_here(*options, at={4: send(signal.SIGINT)})
+    run = train(*options, at={4: send(signal.SIGINT)})
     assert run.returncode == 130 and '--resume out/snapshot_iter_4 ' in run.stderr
-    run = train_here(*options)
+    run = train(*options)
     assert run.returncode == 0 and run.stderr == 'train.py: going on from out/snapshot_iter_4\n'
     whole = results(tmp_path / 'whole')
     assert sorted(whole) == ['log', 'loss.png', 'model.npz', 'samples/epoch_1.png',
@@ -108,7 +46,7 @@ def test_a_run_that_was_interrupted_twice_is_the_run(train_here, tmp_path, optio
     assert len(snapshots.find(str(tmp_path / 'out'))) == 3
 
 
-def test_numpys_random_state_goes_on(train_here, tmp_path):
+def test_numpys_random_state_goes_on(train, tmp_path):
     draws = {}
 
     def drawing(name, stop=None):
@@ -118,44 +56,45 @@ def test_numpys_random_state_goes_on(train_here, tmp_path):
                 send(signal.SIGTERM)(updater)
         return dict.fromkeys(range(1, 6), draw)
 
-    train_here('--epoch', 2, at=drawing('whole'))
-    train_here('--epoch', 2, '--out', 'cut', at=drawing('cut', stop=4))
-    train_here('--epoch', 2, '--out', 'cut', '--resume', 'auto', at=drawing('cut'))
+    train('--epoch', 2, at=drawing('whole'))
+    train('--epoch', 2, '--out', 'cut', at=drawing('cut', stop=4))
+    train('--epoch', 2, '--out', 'cut', '--resume', 'auto', at=drawing('cut'))
     assert all(draws['whole', n] == draws['cut', n] for n in range(1, 6))
 
 
-def test_the_same_run_gives_the_same_bytes(train, tmp_path):  # noqa: F811
+def test_the_same_run_gives_the_same_bytes(process, images, tmp_path):
     for out, seed in (('a', '1'), ('b', '2')):
-        assert train('--iteration', 1, '--out', out, PYTHONHASHSEED=seed).returncode == 0
+        assert process('train.py', '--dataset', images, *SMALL, '--iteration', 1, '--out', out,
+                       PYTHONHASHSEED=seed).returncode == 0
     assert (tmp_path / 'a/model.npz').read_bytes() == (tmp_path / 'b/model.npz').read_bytes()
 
 
-def test_auto_without_snapshots_starts_from_the_beginning(train_here, tmp_path):
-    run = train_here('--iteration', 1, '--resume', 'auto')
+def test_auto_without_snapshots_starts_from_the_beginning(train, tmp_path):
+    run = train('--iteration', 1, '--resume', 'auto')
     one_line(run, 0, 'no snapshot in out', 'from the beginning')
     assert (tmp_path / 'out/model.npz').exists()
 
 
 @pytest.mark.parametrize('lost', ['model.npz', 'loss.png', 'samples/epoch_2.png'])
-def test_a_run_that_ended_before_its_last_files_writes_them_later(train_here, tmp_path, lost):
-    train_here('--epoch', 2)
+def test_a_run_that_ended_before_its_last_files_writes_them_later(train, tmp_path, lost):
+    train('--epoch', 2)
     before = results(tmp_path / 'out')
     (tmp_path / 'out' / lost).unlink()
-    run = train_here('--epoch', 2, '--resume', 'auto')
+    run = train('--epoch', 2, '--resume', 'auto')
     assert run.returncode == 0 and 'is at epoch 2 already' in run.stderr
     assert results(tmp_path / 'out') == before
 
 
-def test_a_model_that_is_newer_than_the_snapshot_stays(train_here, tmp_path):
-    train_here('--epoch', 3)
+def test_a_model_that_is_newer_than_the_snapshot_stays(train, tmp_path):
+    train('--epoch', 3)
     before = results(tmp_path / 'out')
-    run = train_here('--epoch', 4, '--resume', 'out/snapshot_iter_3', at={4: send(signal.SIGTERM)})
+    run = train('--epoch', 4, '--resume', 'out/snapshot_iter_3', at={4: send(signal.SIGTERM)})
     assert run.returncode == 143 and results(tmp_path / 'out') == before
 
 
-def test_long_epochs_have_snapshots_too(train_here, tmp_path, monkeypatch):
+def test_long_epochs_have_snapshots_too(train, tmp_path, monkeypatch):
     monkeypatch.setattr(snapshots, 'EVERY', -1)
-    train_here('--iteration', 4)
+    train('--iteration', 4)
     assert sorted(path.name for path in (tmp_path / 'out').glob('snapshot*')) == [
         'snapshot_iter_{}'.format(n) for n in (2, 3, 4)]
 
@@ -163,10 +102,10 @@ def test_long_epochs_have_snapshots_too(train_here, tmp_path, monkeypatch):
 # Damaged snapshots
 
 @pytest.fixture
-def three(train_here, tmp_path):
+def three(train, tmp_path):
     """out/snapshot_iter_3, _5 and _8, and what the whole run gives"""
-    assert train_here('--epoch', 4, '--out', 'whole').returncode == 0
-    assert train_here('--epoch', 3).returncode == 0
+    assert train('--epoch', 4, '--out', 'whole').returncode == 0
+    assert train('--epoch', 3).returncode == 0
     return results(tmp_path / 'whole')
 
 
@@ -197,13 +136,13 @@ DAMAGE = {'truncated': lambda path: os.truncate(str(path), 3000),
 
 
 @pytest.mark.parametrize('damage', sorted(DAMAGE))
-def test_a_damaged_snapshot_is_passed_over(train_here, three, tmp_path, damage):
+def test_a_damaged_snapshot_is_passed_over(train, three, tmp_path, damage):
     DAMAGE[damage](tmp_path / 'out/snapshot_iter_8')
     before = contents(tmp_path / 'out')
-    one_line(train_here('--epoch', 4, '--resume', 'out/snapshot_iter_8'), 2, 'error',
+    one_line(train('--epoch', 4, '--resume', 'out/snapshot_iter_8'), 2, 'error',
              'out/snapshot_iter_8', 'another architecture' if damage == 'other' else '')
     assert contents(tmp_path / 'out') == before
-    run = train_here('--epoch', 4, '--resume', 'auto')
+    run = train('--epoch', 4, '--resume', 'auto')
     assert run.returncode == 0
     reason, chosen = run.stderr.splitlines()
     assert reason.startswith('train.py: ') and 'out/snapshot_iter_8' in reason
@@ -212,50 +151,24 @@ def test_a_damaged_snapshot_is_passed_over(train_here, three, tmp_path, damage):
     assert results(tmp_path / 'out') == three
 
 
-def test_without_a_good_snapshot_nothing_is_touched(train_here, three, tmp_path):
+def test_without_a_good_snapshot_nothing_is_touched(train, three, tmp_path):
     for n in (3, 5, 8):
         flip(tmp_path / 'out/snapshot_iter_{}'.format(n))
     before = contents(tmp_path / 'out')
-    one_line(train_here('--epoch', 4, '--resume', 'auto'), 2, 'error', 'no snapshot in out is good',
+    one_line(train('--epoch', 4, '--resume', 'auto'), 2, 'error', 'no snapshot in out is good',
              'snapshot_iter_3', 'snapshot_iter_8')
     assert contents(tmp_path / 'out') == before
 
 
-def test_damaged_snapshots_do_not_push_out_good_ones(train_here, three, tmp_path):
+def test_damaged_snapshots_do_not_push_out_good_ones(train, three, tmp_path):
     flip(tmp_path / 'out/snapshot_iter_8')
     flip(tmp_path / 'out/snapshot_iter_5')
-    run = train_here('--epoch', 4, '--resume', 'auto', at={4: send(signal.SIGTERM)})
+    run = train('--epoch', 4, '--resume', 'auto', at={4: send(signal.SIGTERM)})
     assert run.returncode == 143
     assert {'snapshot_iter_3', 'snapshot_iter_4'} <= set(os.listdir('out'))
 
 
 # Signals, as processes get them
-
-@pytest.fixture
-def start(images, tmp_path):  # noqa: F811
-    """Starts train.py in the background, where a terminal's signals would reach it."""
-    processes = []
-
-    def start(*args, wait_for='out/model.npz', ignored=(), python=(sys.executable,), **kwargs):
-        def signals():
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
-
-        process = subprocess.Popen(
-            list(python) + [os.path.join(ROOT, 'train.py'), '--dataset', images]
-            + [str(arg) for arg in SMALL + list(args)], cwd=str(tmp_path), stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, universal_newlines=True, preexec_fn=signals, **kwargs)
-        processes.append(process)
-        while not (tmp_path / wait_for).exists():
-            assert process.poll() is None, process.communicate()[1]
-            time.sleep(0.02)
-        return process
-
-    yield start
-    for process in processes:
-        process.kill()
-        process.communicate()
-
 
 @pytest.mark.parametrize('number, status', [
     (signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
@@ -296,7 +209,7 @@ def test_what_the_parent_ignores_stays_ignored(start):
 
 # A folder is for one run
 
-def test_two_runs_do_not_mix(start, train, tmp_path):  # noqa: F811
+def test_two_runs_do_not_mix(start, train, tmp_path):
     first = start('--epoch', 10 ** 9)
     for options in ([], ['--resume', 'auto'], ['--resume', 'out/model.npz']):
         check_error(train('--epoch', 1, *options), 'out', 'another process')
@@ -322,7 +235,7 @@ def small_disk(tmp_path):
     subprocess.check_call(['umount', str(out)])
 
 
-def test_a_disk_that_fills_ends_the_run(train, small_disk):  # noqa: F811
+def test_a_disk_that_fills_ends_the_run(train, small_disk):
     assert train('--epoch', 2).returncode == 0
     with open(str(small_disk / 'ballast'), 'wb', 0) as file:
         with pytest.raises(OSError):
@@ -341,7 +254,7 @@ def test_a_disk_that_fills_ends_the_run(train, small_disk):  # noqa: F811
     assert train('--epoch', 3, '--resume', 'auto').returncode == 0
 
 
-def test_a_limit_on_the_size_of_files(images, train, tmp_path):  # noqa: F811
+def test_a_limit_on_the_size_of_files(images, train, tmp_path):
     assert train('--epoch', 2).returncode == 0
     before = contents(tmp_path)
     size = os.path.getsize(str(tmp_path / 'out/snapshot_iter_5'))
@@ -355,17 +268,17 @@ def test_a_limit_on_the_size_of_files(images, train, tmp_path):  # noqa: F811
     assert after.pop('out/log')[:2] == before.pop('out/log') and after == before
 
 
-def test_a_folder_that_vanishes_ends_the_run(train_here, tmp_path):
-    run = train_here('--epoch', 3, at={4: lambda updater: shutil.rmtree('out')})
+def test_a_folder_that_vanishes_ends_the_run(train, tmp_path):
+    run = train('--epoch', 3, at={4: lambda updater: shutil.rmtree('out')})
     one_line(run, 1, 'error', "'out/log': No such file or directory")
     assert not (tmp_path / 'out').exists()
 
 
-def test_a_folder_that_is_locked_ends_the_run(train_here, tmp_path):
+def test_a_folder_that_is_locked_ends_the_run(train, tmp_path):
     (tmp_path / 'locked').mkdir(0o500)
     if os.access(str(tmp_path / 'locked'), os.W_OK):
         pytest.skip('root can write every folder')
-    run = train_here('--epoch', 3, at={4: lambda updater: os.chmod('out', 0o500)})
+    run = train('--epoch', 3, at={4: lambda updater: os.chmod('out', 0o500)})
     os.chmod('out', 0o700)
     one_line(run, 1, 'error', "'out/log': Permission denied", 'snapshot_iter_3')
     assert len(contents(tmp_path / 'out')['log']) == 1
@@ -386,23 +299,23 @@ NUMBERS = ['iteration', 'learning rate of 0.001', 'gradient norm of ', '--learni
            '--resume out/snapshot_iter_3 ']
 
 
-def test_a_loss_that_is_none_stops_the_run(train_here, tmp_path):
-    run = train_here('--epoch', 3, at={4: spoil})
+def test_a_loss_that_is_none_stops_the_run(train, tmp_path):
+    run = train('--epoch', 3, at={4: spoil})
     one_line(run, 1, 'the loss is nan at iteration 5', *NUMBERS)
     assert np.isfinite(serialization.load_model('out/model.npz').conv2.W.array).all()
-    assert train_here('--epoch', 3, '--resume', 'auto').returncode == 0
+    assert train('--epoch', 3, '--resume', 'auto').returncode == 0
 
 
 @pytest.mark.parametrize('spoil', [spoil, spoil_moment])
 @pytest.mark.parametrize('iteration', [5, 4])
-def test_a_state_that_is_none_reaches_no_file(train_here, tmp_path, spoil, iteration):
+def test_a_state_that_is_none_reaches_no_file(train, tmp_path, spoil, iteration):
     def spoil_and_stop(updater):                           # after a loss that was finite
         spoil(updater)
         if iteration == 4:                                 # within an epoch
             send(signal.SIGTERM)(updater)
 
     before = {}
-    run = train_here('--epoch', 3, at={4: lambda updater: before.update(contents(tmp_path / 'out')),
+    run = train('--epoch', 3, at={4: lambda updater: before.update(contents(tmp_path / 'out')),
                                        iteration: spoil_and_stop} if iteration == 5 else
                      {3: lambda updater: None, 4: spoil_and_stop})
     one_line(run, 1, 'at iteration {}'.format(iteration), *NUMBERS)
@@ -419,17 +332,17 @@ def test_a_state_that_is_none_reaches_no_file(train_here, tmp_path, spoil, itera
      "'out/samples/epoch_1.png': No space left on device"),
     (RuntimeError('no display'), 'no display'), (MemoryError(), 'not enough memory')])
 def test_a_picture_that_fails_is_shown_and_the_run_goes_on(
-        train_here, tmp_path, monkeypatch, error, reason):
-    train_here('--epoch', 2, '--out', 'whole')
+        train, tmp_path, monkeypatch, error, reason):
+    train('--epoch', 2, '--out', 'whole')
     monkeypatch.setattr(pictures, 'save', lambda *args: (_ for _ in ()).throw(error))
-    run = train_here('--epoch', 2)
+    run = train('--epoch', 2)
     one_line(run, 0, 'warning: SampleGrid: ' + reason, 'the training goes on')
     whole = results(tmp_path / 'whole')
     assert results(tmp_path / 'out') == {
         name: content for name, content in whole.items() if 'epoch' not in name}
 
 
-def test_a_reader_that_goes_away_is_no_reason(images, tmp_path):  # noqa: F811
+def test_a_reader_that_goes_away_is_no_reason(images, tmp_path):
     read, write = os.pipe()
     os.close(read)
     run = subprocess.run(

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from test_train import SMALL, images, train_script  # noqa: F401  a fixture
-from wavenet import cli, serialization
+from helpers import SMALL
+from wavenet import serialization
+from wavenet.commands import train as train_script
 from wavenet.training import teams
 
 
@@ -18,11 +19,11 @@ def ours(stderr):
 
 # Without --communicator
 
-def test_nothing_of_mpi_is_imported(images, command, tmp_path):  # noqa: F811
+def test_nothing_of_mpi_is_imported(images, process, tmp_path):
     (tmp_path / 'script.py').write_text(
         "import sys\nfrom wavenet.commands import train\ntrain.main()\n"
         "print([name for name in sys.modules if name.startswith(('mpi4py', 'chainermn'))])\n")
-    result = command(str(tmp_path / 'script.py'), '--dataset', images, '--iteration', 1, *SMALL)
+    result = process(str(tmp_path / 'script.py'), '--dataset', images, '--iteration', 1, *SMALL)
     assert result.stdout.splitlines()[-1] == '[]', result.stderr
 
 
@@ -49,7 +50,7 @@ def test_one_rank_says_that_mpi_is_not_there(monkeypatch, capsys, name):
     assert exit.value.code == 2 and capsys.readouterr().err == ''
 
 
-def test_mpiexec_of_another_mpi(ranks, images, tmp_path):  # noqa: F811
+def test_mpiexec_of_another_mpi(ranks, images, tmp_path):
     # It starts processes that do not know of each other, such as this one
     result = ranks(1, 'train.py', '--dataset', images, PMI_SIZE='2')
     assert result.returncode == 2 and 'mpiexec is of another MPI' in result.stderr
@@ -77,7 +78,7 @@ JOIN = ["args, team = teams.join(train.make_parser())",
 @pytest.mark.parametrize('options, words', [
     (['--levels', 1], 'argument --levels'), (['--binarize', '--levels', 4], '--binarize'),
     (['--communicator', 'pure_nccl'], '--gpu 0')])
-def test_a_users_mistake(ranks, images, tmp_path, options, words):  # noqa: F811
+def test_a_users_mistake(ranks, images, tmp_path, options, words):
     before = sorted(os.listdir(str(tmp_path)))
     result = ranks(2, 'train.py', '--dataset', images, *options)
     line, = result.stderr.splitlines()
@@ -97,7 +98,7 @@ def test_a_mistake_that_is_one_ranks(script):
 # A rank that fails
 
 @pytest.fixture
-def train_and_fail(script, images):  # noqa: F811
+def train_and_fail(script, images):
     """Runs train.py by two ranks, of which one does something after its third update."""
     def run(rank, what):
         return script([

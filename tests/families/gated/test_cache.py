@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from chainer.backends import cuda
 
-from test_sampling import cached_logits
+from helpers import cached_logits
 from wavenet import sampling
 from wavenet.families.gated.cache import GatedCache, VerticalStack
 from wavenet.sampling import generate

@@ -5,7 +5,7 @@ import chainer.functions as F
 import numpy as np
 import pytest
 from chainer.backends import cuda
-from conftest import DATA
+from helpers import DATA
 
 from wavenet import models, sampling
 from wavenet.families.gated.model import GatedPixelCNN
