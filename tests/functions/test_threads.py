@@ -70,7 +70,8 @@ def test_ahead_waits_for_the_work_and_raises_its_error():
 
 
 @pytest.mark.parametrize('batch, size, parts', [
-    (0, 3, []), (1, 3, [[0]]), (6, 3, [[0, 1, 2], [3, 4, 5]]), (7, 3, [[0, 1, 2], [3, 4, 5], [6]])])
+    (0, 3, []), (0, 0, []), (1, 3, [[0]]), (6, 3, [[0, 1, 2], [3, 4, 5]]),
+    (7, 3, [[0, 1, 2], [3, 4, 5], [6]])])
 def test_parts_of_a_batch(batch, size, parts):
     assert [list(range(batch)[part]) for part in threads.parts_of(batch, size)] == parts
 

@@ -45,8 +45,11 @@ def images_at_a_time(xp, batch, values_of_an_image, least_parts=1):
 
 
 def parts_of(batch, size):
-    """Divides a batch into slices of `size` images; the last slice may be smaller."""
-    return [slice(start, min(start + size, batch)) for start in range(0, batch, size)]
+    """Divides a batch into slices of `size` images; the last slice may be smaller.
+
+    An empty batch has no slices, whatever the size.
+    """
+    return [slice(start, min(start + size, batch)) for start in range(0, batch, size or 1)]
 
 
 class Parts:

@@ -241,11 +241,11 @@ class VerticalWeights:
 
 
 class VerticalLayer(NamedTuple):
-    """What is added in one block of the vertical stack."""
+    """One block of the vertical stack. The last block has no vertical gates, so no class_v."""
     bias: Any       # of the convolutions, (2 hidden, 1)
-    label: Any      # of the class, to the vertical gates, (2, hidden, 1, B); None in the last block
-    W_to_h: Any     # (2, hidden, hidden)
-    bias_to_h: Any  # all biases of the horizontal gates and the class, (2, hidden, 1, B)
+    class_v: Any    # what the class adds to the vertical gates, (2, hidden, 1, B), or None
+    W_to_h: Any     # weights from the vertical stack to the horizontal one, (2, hidden, hidden)
+    bias_to_h: Any  # what biases and class add to the horizontal gates, (2, hidden, 1, B)
 
 
 class VerticalStack:
@@ -292,7 +292,7 @@ class VerticalStack:
             self.values[n] = self.values[n + 1]
         self.values[3, :, 3:-3] = above[..., self.images]
         gates[...] = 0
-        for number, (bias, label, W_to_h, bias_to_h) in enumerate(self.layers):
+        for number, (bias, class_v, W_to_h, bias_to_h) in enumerate(self.layers):
             for W, x in self.own[number - 1] if number else self.first:
                 matmul(W, x, out=part)
                 gates += part
@@ -302,8 +302,8 @@ class VerticalStack:
             flat = to_h.shape[:2] + (-1,)
             matmul(W_to_h, gates.reshape(flat), out=to_h.reshape(flat))
             to_h += bias_to_h
-            if label is not None:
-                both += label
+            if class_v is not None:
+                both += class_v
                 t, s = self.xp.tanh(both, out=both)
                 s += 1
                 self.xp.multiply(t, s, out=self.rows[number, -1, :, 1:-1])
@@ -326,11 +326,11 @@ def vertical_layer(block, W_to_h, hidden, class_ids):
     bias, bias_to_h, bias_h = [xp.stack([link.b.array for link in links]) for links in (
         (block.vertical_conv_t, block.vertical_conv_s), (block.v_to_h_conv_t, block.v_to_h_conv_s),
         (block.horizontal_conv_t, block.horizontal_conv_s))]             # (2, hidden) each
-    label, label_h = [
+    class_v, class_h = [
         None if x is None else _halve(x.array.T.reshape(2, hidden.count, 1, len(class_ids)))
         for x in block.labels(class_ids)]
-    bias_to_h = _halve(bias_to_h + bias_h)[:, :, None, None] + label_h
-    return VerticalLayer(_halve(bias).reshape(-1, 1), label, W_to_h, bias_to_h[:, hidden.order])
+    bias_to_h = _halve(bias_to_h + bias_h)[:, :, None, None] + class_h
+    return VerticalLayer(_halve(bias).reshape(-1, 1), class_v, W_to_h, bias_to_h[:, hidden.order])
 
 
 def gate_weights(block, hidden, inputs):
