@@ -62,7 +62,11 @@ def generate_by_kernel(launch, monkeypatch):
     (channels, sizes) for channels in (1, 2, 3) for sizes in (
         dict(out_dims=1), dict(out_dims=2), dict(hidden_dims=13, out_hidden_dims=7),
         dict(hidden_dims=2, out_hidden_dims=1), dict(block_num=0))] + [
-    (1, dict(out_dims=256)), (3, dict(out_dims=256)), (3, dict(hidden_dims=70, block_num=1))])
+    (1, dict(out_dims=256)), (3, dict(out_dims=256)), (3, dict(hidden_dims=70, block_num=1))] + [
+    # More feature maps than warps, in several blocks: the compiled kernel takes seconds on a CPU
+    pytest.param(*case, marks=pytest.mark.exhaustive) for case in (
+        (2, dict(out_dims=256)), (1, dict(hidden_dims=70)), (2, dict(hidden_dims=70)),
+        (3, dict(hidden_dims=70)))])
 def test_the_kernel_samples_the_same_as_the_cpu(
         generate_by_kernel, random_model, in_channels, sizes):
     model = random_model(in_channels, **sizes)
