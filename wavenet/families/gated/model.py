@@ -128,16 +128,27 @@ class GatedBlock(chainer.Chain):
         """The embeddings of classes (B,) for the gates of the vertical and of the horizontal stack,
         (B, 2 out_channels) each; None for the vertical stack of the last block"""
         if self.form == 'author':
-            both = F.concat([self.label(class_ids)] * 2)
+            both = F.concat([embed(self.label, class_ids)] * 2)
             return None if self.last else both, both
-        return (None if self.last else F.concat(
-                    [self.label_vertical_t(class_ids), self.label_vertical_s(class_ids)]),
-                F.concat([self.label_horizontal_t(class_ids), self.label_horizontal_s(class_ids)]))
+        h = F.concat([embed(self.label_horizontal_t, class_ids),
+                      embed(self.label_horizontal_s, class_ids)])
+        if self.last:
+            return None, h
+        v = F.concat([embed(self.label_vertical_t, class_ids),
+                      embed(self.label_vertical_s, class_ids)])
+        return v, h
 
     def device_resident_accept(self, visitor):
         super().device_resident_accept(visitor)
         self.vertical_mask = visitor.visit_array(self.vertical_mask)
         self.horizontal_mask = visitor.visit_array(self.horizontal_mask)
+
+
+def embed(link, class_ids):
+    """`link(class_ids)`, also for an empty batch, where the gradient of Chainer's EmbedID fails."""
+    if len(class_ids):
+        return link(class_ids)
+    return F.matmul(link.xp.empty((0, len(link.W)), link.W.dtype), link.W)
 
 
 def joined(*links):
