@@ -8,11 +8,6 @@ FAMILIES = {family.name: family for family in (PIXELCNN, GATED)}
 FORMER_NAMES = {'PixelCNN': 'pixelcnn', 'GatedPixelCNN': 'gated'}
 
 
-def register(family):
-    """Adds a family, for this process. A family of that name is replaced."""
-    FAMILIES[family.name] = family
-
-
 def get(name):
     """The `Family` of a name. Raises: ValueError for one that is not there."""
     if name not in FAMILIES:
