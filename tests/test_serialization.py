@@ -8,6 +8,7 @@ import pytest
 
 from helpers import DATA
 from wavenet import models, serialization
+from wavenet.storage import model_file
 from wavenet.training import snapshots
 
 
@@ -195,7 +196,7 @@ def make_trainer(model, levels=4):
 def save_snapshot(path, model):
     trainer = make_trainer(model)
     trainer.run()
-    serialization.save_arrays(path, chainer.serializers.npz.serialize(trainer))
+    model_file.save_arrays(path, chainer.serializers.npz.serialize(trainer))
     return trainer
 
 

@@ -6,8 +6,6 @@ of the levels {0, …, levels - 1}, and so into a loss (`nll`) and into samples 
 import chainer.functions as F
 from chainer import backend
 
-from wavenet import utils
-
 
 class Categorical:
     """A softmax over the levels: one output for each level (the post, from its second stage on).
@@ -46,11 +44,11 @@ class Categorical:
 
         Args:
             outputs: floating (B, outputs).
-            uniforms: float64 (1, B) in [0, 1), see `wavenet.utils.draw`.
+            uniforms: float64 (1, B) in [0, 1), see `draw`.
 
         Returns: integer (B,), the levels; `levels`, which is no level, where a logit is NaN.
         """
-        return utils.draw(self.probabilities(outputs), uniforms[0])
+        return draw(self.probabilities(outputs), uniforms[0])
 
 
 class Bernoulli(Categorical):
@@ -81,3 +79,19 @@ def of_outputs(outputs):
 def _sum_per_image(nats):
     """(B, …) → (B,)"""
     return F.sum(nats, axis=tuple(range(1, nats.ndim)))
+
+
+def draw(p, uniform):
+    """Samples one category for each row of probabilities: inverts the row's cumulative sum, in float64,
+    as `numpy.random.choice(p=…)` does.
+
+    Args:
+        p: probabilities, array (B, bins).
+        uniform: numbers in [0, 1), array (B,).
+
+    Returns: integer array (B,), values in {0, …, bins - 1}; for a row that contains NaN, `bins`.
+    """
+    cumulative = p.astype('d').cumsum(axis=1)             # (B, bins)
+    cumulative /= cumulative[:, -1:]
+    # The first bin whose cumulative probability exceeds the uniform number
+    return p.shape[1] - (cumulative > uniform[:, None]).sum(axis=1)

@@ -1,11 +1,11 @@
 """The post's PixelCNN, figure by figure (Sergei Turukin, "PixelCNN", 22 February 2017).
 
 The pixels of an image are ordered left to right and top to bottom, and within a pixel R, G, B.
-The model gives, for every value, the distribution of that value given all values before it. That
-no output may depend on an input at or after it is what the masks are for.
+The model predicts the distribution of every value from the values before it. Masks keep every
+output from depending on its own or later inputs.
 
 Feature map i belongs to colour i % 3 (the post's "groups of 3"), in every layer and for any number
-of maps. So the output channels, read as (levels, colours), are in order too.
+of feature maps. The output channels, read as (levels, colours), are in this order too.
 """
 import math
 from dataclasses import dataclass
@@ -24,16 +24,17 @@ def make_mask(shape, mask, colors, dtype=np.float32):
     """The 0/1 mask of convolution weights (the post, Masks).
 
     Args:
-        shape: of the weights, (out_channels, in_channels, kh, kw).
-        mask: 'A' for the first layer, which must not see the value it predicts; 'B' for the others.
+        shape: shape of the weights, (out_channels, in_channels, kh, kw).
+        mask: 'A' for the first layer, which must not see the value it predicts; 'B' for all others.
         colors: number of colour groups; 1 for grayscale.
+        dtype: of the mask.
 
-    Returns: array of that shape, 1 where the output may see the input.
+    Returns: array of that shape, 1 where the output may depend on the input.
 
     Raises: ValueError for another kind of mask.
     """
     if mask not in ('A', 'B'):
-        raise ValueError("mask must be 'A' or 'B', got {!r}".format(mask))
+        raise ValueError(f"mask must be 'A' or 'B', got {mask!r}")
     out_channels, in_channels, kh, kw = shape
     yc, xc = kh // 2, kw // 2
 
@@ -41,7 +42,7 @@ def make_mask(shape, mask, colors, dtype=np.float32):
     ones[:, :, yc + 1:, :] = 0    # rows below
     ones[:, :, yc, xc + 1:] = 0   # the same row, to the right
 
-    # The pixel itself: a map sees the maps of earlier colours, and, of type B, of its own.
+    # The pixel itself: a feature map sees those of earlier colours and, with mask B, of its own.
     out_color = np.arange(out_channels)[:, None] % colors
     in_color = np.arange(in_channels)[None, :] % colors
     ones[:, :, yc, xc] = in_color < out_color if mask == 'A' else in_color <= out_color
@@ -49,12 +50,12 @@ def make_mask(shape, mask, colors, dtype=np.float32):
 
 
 class MaskedConvolution2D(L.Convolution2D):
-    """A convolution whose weights are multiplied by a constant mask (wavenet/models.py#L21 there).
+    """A convolution whose weights are multiplied by a constant mask (wavenet/models.py#L21 of the
+    author's repository).
 
     Args:
         in_channels, out_channels, ksize, stride, pad, nobias, initialW, initial_bias: as in
-            `chainer.links.Convolution2D`; the channels must be given, and the stride is 1, so that
-            every pixel has its place.
+            `chainer.links.Convolution2D`; the channels must be given, and the stride must be 1.
         mask: 'A' or 'B', see `make_mask`.
         colors: number of colour groups; 1 for grayscale.
 
@@ -64,37 +65,37 @@ class MaskedConvolution2D(L.Convolution2D):
     def __init__(self, in_channels, out_channels, ksize, stride=1, pad=0, nobias=False,
                  initialW=None, initial_bias=None, mask='B', colors=3):
         if not in_channels or not out_channels or min(in_channels, out_channels) < 1:
-            raise ValueError('a masked convolution has at least 1 channel, not {} → {}'.format(
-                in_channels, out_channels))
+            raise ValueError('a masked convolution has at least 1 channel, not '
+                             f'{in_channels} → {out_channels}')
         if stride not in (1, (1, 1)):
-            raise ValueError('the stride of a masked convolution is 1, not {}'.format(stride))
+            raise ValueError(f'the stride of a masked convolution is 1, not {stride}')
         super().__init__(in_channels, out_channels, ksize, pad=pad, nobias=nobias,
                          initialW=initialW, initial_bias=initial_bias)
         self.mask = make_mask(self.W.shape, mask, colors, self.W.dtype)
 
     def forward(self, x, relu=False):
-        """(B, in_channels, H, W) → (B, out_channels, H', W'): convolution with W * mask, of x or,
-        with `relu`, of its ReLU"""
+        """Convolves x, or its ReLU with `relu`, with W * mask: (B, in_channels, H, W) →
+        (B, out_channels, H', W')."""
         return masked_convolution_2d(x, self.W, self.b, self.mask, self.pad, relu)
 
     def device_resident_accept(self, visitor):
-        # The mask goes where the parameters go. It is no persistent value, which would be saved:
-        # Chainer would then ask for it in the author's files, and they have none.
+        # The mask moves to a device together with the parameters. It is not a persistent value:
+        # those are saved, and Chainer would look for the masks in the author's files, which have none.
         super().device_resident_accept(visitor)
         self.mask = visitor.visit_array(self.mask)
 
 
 def relu_convolutions(x, *links, shortcut=False):
-    """`link(x, relu=True)` for one `MaskedConvolution2D` after the other, and, with `shortcut`, plus x;
-    as one function, which is faster than one for each."""
+    """Applies `MaskedConvolution2D` links one after the other, a ReLU before each, and adds x with
+    `shortcut`. One function for all of them is faster than one for each."""
     return masked_chain_2d(x, [(link.W, link.b, link.mask, link.pad) for link in links],
                            shortcut=shortcut)
 
 
 class ResidualBlock(chainer.Chain):
-    """Three convolutions around a shortcut, a ReLU before each (the post, Residual blocks).
+    """Three convolutions and a shortcut around them, a ReLU before each (the post, Residual blocks).
 
-    1×1 to half of the maps, 3×3, 1×1 back to all: (B, in_channels, H, W) → the same shape.
+    1×1 to half of the feature maps, 3×3, 1×1 back to all: (B, in_channels, H, W) → the same shape.
 
     Raises: ValueError for less than 2 channels.
     """
@@ -114,8 +115,8 @@ class ResidualBlock(chainer.Chain):
 class ResidualBlockList(chainer.ChainList):
     """`block_num` residual blocks, one after the other: (B, hidden_dims, H, W) → the same."""
 
-    # A ChainList and no Sequential: Chainer 7's Sequential numbers its children wrongly from three
-    # on, and the author's files would not fit.
+    # A ChainList, as in the author's code: Chainer 7's Sequential names its children in another
+    # order from three blocks on, so his files would not fit.
     def __init__(self, block_num, hidden_dims, colors=3, block=ResidualBlock):
         super().__init__(*[block(hidden_dims, colors) for _ in range(block_num)])
 

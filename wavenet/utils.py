@@ -6,6 +6,8 @@ come from NumPy on the host, so the same seed gives the same images on a CPU and
 import numpy as np
 from chainer import backend
 
+from wavenet.distributions import draw
+
 MAX_LEVELS = 256  # inputs have 8 bits per channel
 
 
@@ -104,21 +106,6 @@ def sample_from(distribution, random=None):
     _check_probabilities(p, tolerance, xp)
 
     return draw(p, xp.asarray((random or np.random).random_sample(len(p))))
-
-
-def draw(p, uniform):
-    """Samples as `sample_from` does, from given uniform numbers and without checks.
-
-    Args:
-        p: probabilities, array (B, bins).
-        uniform: numbers in [0, 1), array (B,).
-
-    Returns: integer array (B,), values in {0, …, bins - 1}; for a row that contains NaN, `bins`.
-    """
-    cumulative = p.astype('d').cumsum(axis=1)             # (B, bins)
-    cumulative /= cumulative[:, -1:]
-    # The first bin whose cumulative probability exceeds the uniform number
-    return p.shape[1] - (cumulative > uniform[:, None]).sum(axis=1)
 
 
 def _check_unit_interval(images, function):

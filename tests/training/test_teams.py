@@ -156,7 +156,7 @@ def test_ranks_divide_the_cores_of_their_host(report):
     cores = len(os.sched_getaffinity(0))
     each = max(1, cores // 2)
     given, err = report('(threads.WORKERS, [library.num_threads for library in '
-                        'threads._libraries])', OPENBLAS_NUM_THREADS=str(cores))
+                        'threads._blas.lib_controllers])', OPENBLAS_NUM_THREADS=str(cores))
     assert all(workers == each and set(threads) <= {each} for workers, threads in given)
     assert '2 processes, each on {} of {} cores'.format(each, os.cpu_count()) in err
 

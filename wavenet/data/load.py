@@ -99,3 +99,7 @@ def _check_sizes(source, train, test):
             f'{source}: there must be training and test images, all of one size and with the same '
             f'channels; there are {len(train.pixels)} training images of shape {shapes[0]} and '
             f'{len(test.pixels)} test images of shape {shapes[1]}')
+
+
+# What loads each kind of data set. A family names its kind, see `wavenet.families.family.Family`.
+LOADERS = {'images': load_dataset}

@@ -10,8 +10,6 @@ from typing import Any, Callable, NamedTuple, Optional
 
 import chainer
 
-from wavenet.data.load import load_dataset
-
 
 class Option(NamedTuple):
     """An option of train.py that says a size of the model: a whole number, or one of `choices`."""
@@ -63,10 +61,10 @@ class Family:
             and the memory of a training.
         options: the options of train.py that say the sizes, see `Option`.
         recipe: the defaults of training.
-        load: reads a data set, see `wavenet.data.load.load_dataset`.
+        data: the kind of its data sets, a key of `wavenet.data.load.LOADERS`.
         cache: makes a `wavenet.families.state.State` for fast generation of a model, samples
             (B, C, H, W) to fill in, class_ids (B,) or None, and the number of cores; None where there
-            is only the plain loop.
+            is only the plain loop, which is too slow for samples during a training.
         recognize: the config of a foreign file, which holds none, from the names and shapes of its
             parameters; None where they are not of this family. `recognize` itself is None where no
             others write such files.
@@ -81,7 +79,7 @@ class Family:
     shapes: Callable
     options: tuple = ()
     recipe: Recipe = Recipe()
-    load: Callable = load_dataset
+    data: str = 'images'
     cache: Optional[Callable] = None
     recognize: Optional[Callable] = None
     prepare: Optional[Callable] = None

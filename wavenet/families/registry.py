@@ -8,15 +8,11 @@ FAMILIES = {family.name: family for family in (PIXELCNN, GATED)}
 FORMER_NAMES = {'PixelCNN': 'pixelcnn', 'GatedPixelCNN': 'gated'}
 
 
-def register(family):
-    """Adds a family, for this process. A family of that name is replaced."""
-    FAMILIES[family.name] = family
-
-
 def get(name):
     """The `Family` of a name. Raises: ValueError for one that is not there."""
     if name not in FAMILIES:
-        raise ValueError(f'there is no model {name!r}, only {", ".join(FAMILIES)}')
+        raise ValueError(f'there is no model {name!r}, only {", ".join(FAMILIES)}; the mistakes of the '
+                         'post are for python -m wavenet.results')
     return FAMILIES[name]
 
 

@@ -6,8 +6,9 @@ import os
 
 from chainer.training import extension
 
-from wavenet import pictures, sampling, serialization
+from wavenet import pictures, sampling
 from wavenet.storage.files import atomic_write
+from wavenet.storage.model_file import save_model
 from wavenet.training.reports import tolerant
 
 SIDE = 4            # samples are shown in a square of SIDE × SIDE
@@ -18,7 +19,7 @@ class ModelFile(extension.Extension):
     """Writes the model into `model.npz`.
 
     Args:
-        model: what `serialization.save_model` takes.
+        model: of one of the families.
         about: JSON values that the file also records. Epoch and iteration are added.
     """
 
@@ -29,8 +30,8 @@ class ModelFile(extension.Extension):
         self.about = about
 
     def __call__(self, trainer):
-        serialization.save_model(self.path(trainer), self.model, epoch=trainer.updater.epoch,
-                                 iteration=trainer.updater.iteration, **self.about)
+        save_model(self.path(trainer), self.model, epoch=trainer.updater.epoch,
+                   iteration=trainer.updater.iteration, **self.about)
 
     def path(self, trainer):
         return os.path.join(trainer.out, 'model.npz')

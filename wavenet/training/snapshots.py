@@ -13,8 +13,9 @@ import numpy as np
 from chainer import serializers
 from chainer.training import extension
 
-from wavenet import cli, serialization
+from wavenet import cli
 from wavenet.families import registry
+from wavenet.storage import model_file
 from wavenet.storage.npz import open_npz
 from wavenet.training import finite
 
@@ -58,7 +59,7 @@ class Snapshots(extension.Extension):
         """
         finite.check_state(trainer)
         path = os.path.join(trainer.out, f'snapshot_iter_{trainer.updater.iteration}')
-        serialization.save_arrays(path, serializers.npz.serialize(trainer))
+        model_file.save_arrays(path, serializers.npz.serialize(trainer))
         self.newest = path
         self._refused.discard(path)
         self._time = time.monotonic()
@@ -148,7 +149,7 @@ def load_trainer(path, trainer):
         _check_architecture(npz, optimizer.target.predictor)
         if not npz.sealed or SETTINGS_PATH not in npz.files:
             raise ValueError('this train.py did not write it, so training cannot go on from it')
-        deserializer = serialization.Deserializer(npz)
+        deserializer = model_file.Deserializer(npz)
         deserializer.load(trainer)
         unknown = sorted(set(npz.files) - deserializer.names)
         if unknown:
@@ -169,9 +170,9 @@ def _check_optimizer(optimizer):
 
 def _check_architecture(npz, model):
     """Raises: ValueError if a snapshot holds another model than this one."""
-    shapes = serialization.parameter_shapes(npz, serialization.TRAINER_PREFIX)
-    if not shapes and (serialization.CONFIG in npz.files
-                       or registry.recognize(serialization.parameter_shapes(npz, ''))):
+    shapes = model_file.parameter_shapes(npz, model_file.TRAINER_PREFIX)
+    if not shapes and (model_file.CONFIG in npz.files
+                       or registry.recognize(model_file.parameter_shapes(npz, ''))):
         raise ValueError('it is a model; training goes on from a snapshot_iter_N')
     if shapes == registry.get(model.family).shapes(model.config):
         return

@@ -15,6 +15,7 @@ from chainer.training.extensions import ParameterStatistics
 
 from wavenet import cli, devices
 from wavenet.data.images import ImageDataset, batches
+from wavenet.data.load import LOADERS
 from wavenet.families import registry
 from wavenet.models import Classifier
 from wavenet.training import data_parallel, finite, folder, teams
@@ -128,12 +129,12 @@ def train(parser, args, team):
 def load_data(args, team):
     """Loads the data set of the options.
 
-    Raises: ValueError for a batch that is larger than the data set, and as the family's `load`.
+    Raises: ValueError for a batch that is larger than the data set, and as `wavenet.data.load`.
     """
     family = registry.get(args.model)
     with team.one_first():  # it may have to be downloaded
-        data = Data(*family.load(args.dataset, args.channels, args.levels, args.data, args.binarize,
-                                 args.seed, args.test_limit))
+        data = Data(*LOADERS[family.data](args.dataset, args.channels, args.levels, args.data,
+                                          args.binarize, args.seed, args.test_limit))
     count = len(data.train)
     if args.batchsize * team.size > max(count, family.recipe.batchsize):
         of_each = f' of each of {team.size} processes' if team.size > 1 else ''
