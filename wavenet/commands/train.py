@@ -60,17 +60,19 @@ def add_optimizer_options(group):
     add('--learning_rate', type=cli.positive_number, metavar='X',
         help=f'learning rate (default: {defaults("learning_rate")})')
     add('--lr_decay', type=cli.decay_factor, metavar='X',
-        help='multiply the learning rate by X after each batch, for example 0.999977 '
-             f'(default: {defaults("lr_decay")}; 1 for off)')
+        help='multiply the learning rate by X after each batch, for example 0.999977; 1 for off '
+             f'(default: {defaults("lr_decay")})')
     add('--average', type=cli.average_factor, metavar='X',
         help='test, sample from and save a moving average of the weights that keeps X of itself in '
-             f'each batch, for example 0.999 (default: {defaults("average")}; 0 for off)')
+             f'each batch, for example 0.999; 0 for off (default: {defaults("average")})')
     add('--clip', type=cli.nonnegative_number, metavar='X',
-        help=f'scale the gradient down to an L2 norm of X (default: {defaults("clip")}; 0 for off)')
+        help='scale the gradient down to an L2 norm of X; 0 for off (default: '
+             f'{defaults("clip")})')
     add('--gradclip', type=cli.positive_number, metavar='X',
         help='clip each element of the gradient to [-X, X] (default: off)')
     add('--weight_decay', type=cli.nonnegative_number, metavar='X',
-        help=f'add X times the weights to the gradient (default: {defaults("weight_decay")})')
+        help='add X times the weights to the gradient; 0 for off (default: '
+             f'{defaults("weight_decay")})')
 
 
 def add_length_options(group):
