@@ -61,6 +61,7 @@ class TeamInterruption(Interruption):
     its processes before they have saved a snapshot.
     """
 
+    name = Interruption.__name__  # in snapshots, which one process can go on from, too
     signals = (*Interruption.signals, signal.SIGUSR1)
 
     def __init__(self, team, snapshots):

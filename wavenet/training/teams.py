@@ -24,8 +24,8 @@ def add_option(parser):
     parser.add_argument(
         '--communicator', choices=COMMUNICATORS, metavar='NAME',
         help='under "mpiexec -n N": share the work among N processes; with --gpu, each takes its '
-             "own GPU, counted from there. NAME is one of ChainerMN's communicators: naive on CPUs, "
-             'pure_nccl on GPUs, or flat, non_cuda_aware')
+             "own GPU, counted from there. NAME is one of ChainerMN's communicators: naive on "
+             'CPUs, pure_nccl on GPUs, or flat, non_cuda_aware')
 
 
 def join(parser):
