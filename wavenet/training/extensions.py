@@ -7,7 +7,6 @@ import signal
 import sys
 
 import chainer
-import matplotlib.figure
 import numpy as np
 import tqdm
 from chainer import reporter
@@ -127,6 +126,7 @@ class LossPlot(extension.Extension):
 
     @tolerant
     def __call__(self, trainer):
+        import matplotlib.figure  # takes half a second: only where it is needed
         log = trainer.get_extension('LogReport').log
         figure = matplotlib.figure.Figure()
         axes = figure.add_subplot(xlabel=self.unit)
