@@ -60,7 +60,7 @@ except ImportError as error:
     for script in ('train', 'generate'):
         result = subprocess.run(
             [sys.executable, '-c', f'{WITHOUT_CHAINER}\nimport {script}'], cwd=ROOT,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            capture_output=True, text=True)
         assert (result.returncode, result.stdout, result.stderr.count('\n')) == (2, '', 1)
         assert result.stderr.startswith(f'{script}.py: error: chainer is not installed')
 
@@ -79,7 +79,7 @@ def test_public_modules_are_attributes():
 
 def test_other_attributes_there_are_none():
     with pytest.raises(AttributeError, match="'wavenet' has no attribute 'nothing'"):
-        wavenet.nothing
+        wavenet.nothing  # noqa: B018
 
 
 def test_it_says_what_it_did(command):

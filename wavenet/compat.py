@@ -1,8 +1,8 @@
-"""The one place that knows that Chainer 7.8.1 (2022) is older than the Python and NumPy it runs on.
+"""The one place that knows that Chainer 7.8.1 (2022) is older than its Python and its NumPy.
 
-Importing `wavenet` imports this module. It restores what Chainer expects and no longer finds, before
-anyone imports Chainer, and lists it in `RESTORED`; `python -m wavenet` prints this list. It imports
-nothing but NumPy.
+Importing `wavenet` imports this module. It restores what Chainer expects and no longer finds,
+before anyone imports Chainer, and lists it in `RESTORED`; `python -m wavenet` prints the list. It
+imports nothing but NumPy.
 """
 import importlib.util
 import logging
@@ -26,10 +26,10 @@ RESTORED = []  # one line for each thing that was missing
 
 
 def _restore_sctypes():
-    """NumPy 2 dropped `numpy.sctypes`; chainer.functions.array.as_strided reads it when imported."""
+    """NumPy 2 dropped `numpy.sctypes`; chainer.functions.array.as_strided reads it on import."""
     if hasattr(np, 'sctypes'):
         return
-    np.sctypes = {
+    np.sctypes = {  # noqa: NPY201
         'int': [np.int8, np.int16, np.int32, np.int64],
         'uint': [np.uint8, np.uint16, np.uint32, np.uint64],
         'float': [np.float16, np.float32, np.float64, np.longdouble],
@@ -42,9 +42,9 @@ def _restore_sctypes():
 def _replace_environment_check():
     """Puts an empty module in the place of chainer._environment_check.
 
-    Chainer runs it when imported, to warn of macOS's Accelerate and of versions of CuPy that it does
-    not know. It imports numpy.distutils and pkg_resources: Pythons from 3.12 on have neither, in
-    others they take a quarter of a second.
+    Chainer runs it on import, to warn of macOS's Accelerate and of versions of CuPy that it does
+    not know. It imports numpy.distutils and pkg_resources: newer Pythons have neither, in others
+    they take a quarter of a second.
     """
     name = 'chainer._environment_check'
     if name in sys.modules:  # someone has imported Chainer before
@@ -56,9 +56,8 @@ def _replace_environment_check():
 
 
 def _ignore_warnings():
-    """Ignores what Chainer and CuPy say when imported and no user can act on: that they use
-    deprecated functions; that CuPy 14 has no cuDNN, which masked convolutions do not use, and comes
-    without NCCL."""
+    """Ignores warnings that a user can do nothing about: Chainer calls deprecated functions; CuPy
+    14 has no cuDNN, which masked convolutions do not use, and comes without NCCL."""
     for message in ('cuDNN is not enabled', r'\s*nccl library could not be loaded'):
         warnings.filterwarnings('ignore', message=message)
     warnings.filterwarnings('ignore', category=DeprecationWarning, module='chainer')

@@ -30,7 +30,7 @@ def test_a_run_and_its_files(train, command, tmp_path):
         'log', 'loss.png', 'model.npz', 'samples',
         'snapshot_iter_10', 'snapshot_iter_5', 'snapshot_iter_8']
     assert sorted(os.listdir(str(tmp_path / 'out/samples'))) == [
-        'epoch_{}.png'.format(n) for n in (1, 2, 3, 4)]
+        f'epoch_{n}.png' for n in (1, 2, 3, 4)]
     entries = log(tmp_path)
     assert len(entries) == 4 and {
         'epoch', 'iteration', 'elapsed_time', 'main/nll', 'main/bits/dim', 'validation/main/nll',
@@ -52,13 +52,13 @@ def test_a_run_and_its_files(train, command, tmp_path):
 
 def test_a_run_of_the_gated_model(command, tmp_path):
     random = np.random.RandomState(0)
-    np.savez(str(tmp_path / 'labelled.npz'), train_x=random.randint(0, 256, (20, 4, 5)).astype('u1'),
-             train_y=np.arange(20) % 3, test_x=random.randint(0, 256, (4, 4, 5)).astype('u1'),
-             test_y=np.arange(4))
+    np.savez(str(tmp_path / 'labelled.npz'),
+             train_x=random.randint(0, 256, (20, 4, 5)).astype('u1'), train_y=np.arange(20) % 3,
+             test_x=random.randint(0, 256, (4, 4, 5)).astype('u1'), test_y=np.arange(4))
     args = ['--dataset', 'labelled.npz', '--model', 'gated'] + SMALL
     result = command('train.py', *args, '--epoch', 2, '--stats')
     assert (result.returncode, result.stderr) == (0, '')
-    entry = log(tmp_path)[-1]                                # nats per image, as of the post's model
+    entry = log(tmp_path)[-1]                                # nats per image
     assert entry['validation/main/nll'] == pytest.approx(
         entry['validation/main/bits/dim'] * 20 * np.log(2))
     assert entry['validation/main/bits/dim'] == pytest.approx(1, abs=0.3)
@@ -122,7 +122,7 @@ def test_the_learning_rate_decays(train, tmp_path):
     options = {'plain': [], 'one': ['--lr_decay', 1], 'half': ['--lr_decay', 0.5]}
     for out, args in options.items():
         for n in (1, 2):
-            result = train('--iteration', n, '--out', '{}{}'.format(out, n), *args)
+            result = train('--iteration', n, '--out', f'{out}{n}', *args)
             assert result.returncode == 0, result.stderr
     model = {name: parameters(tmp_path / name / 'model.npz')
              for name in ('plain1', 'plain2', 'half1', 'half2')}
@@ -248,7 +248,8 @@ def test_the_authors_defaults():
     (['--resume', 'nowhere'], ['nowhere']), (['--resume', 'images.npz'], ['images.npz']),
     (['--model', 'other'], ['--model', 'gated']),
     (['--form', 'paper'], ['--form', '--model gated']),
-    (['--model', 'gated', '--form', 'other'], ['--form']), (['--clip', -1], ['--clip', '0 or above']),
+    (['--model', 'gated', '--form', 'other'], ['--form']),
+    (['--clip', -1], ['--clip', '0 or above']),
     (['--lr_decay', 1.5], ['--lr_decay', 'at most 1']), (['--lr_decay', 0], ['--lr_decay']),
     (['--average', 1], ['--average', 'below 1']), (['--average', 'x'], ['--average', 'number']),
     (['--weight_decay', 'nan'], ['--weight_decay']), (['--minutes', 0], ['--minutes']),

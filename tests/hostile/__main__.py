@@ -1,4 +1,4 @@
-"""Tries all cases, or those of some kinds: `python -m hostile [model_files data_sets command_lines]`.
+"""Tries all cases, or those of some kinds: `python -m hostile [KIND…]`.
 
 Each case runs in a forked process, so that Python and its modules are loaded once. An audit hook
 records everything that would write, remove, start a program, unpickle or use the network.
@@ -21,12 +21,12 @@ import traceback
 
 os.environ['OPENBLAS_NUM_THREADS'] = '1'  # threads do not survive a fork
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-import numpy as np  # noqa: E402
-from PIL import Image  # noqa: E402
+import numpy as np
+from PIL import Image
 
-from hostile import command_lines, data_sets, model_files  # noqa: E402
-from wavenet import cli, serialization  # noqa: E402
-from wavenet.commands import generate, train  # noqa: E402
+from hostile import command_lines, data_sets, model_files
+from wavenet import cli, serialization
+from wavenet.commands import generate, train
 
 KINDS = ['model_files', 'data_sets', 'command_lines']
 SECONDS = 10        # of CPU time that a command may take

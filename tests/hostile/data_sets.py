@@ -216,7 +216,8 @@ def _cifar():
     huge = tarfile.TarInfo('x')
     huge.size = 2 ** 30
     for name, content in {
-            'a bomb': lambda: _zeros(1100), 'text': b'text', 'a tar, not gzipped': gzip.decompress(good),
+            'a bomb': lambda: _zeros(1100), 'text': b'text',
+            'a tar, not gzipped': gzip.decompress(good),
             'gzipped twice': gzip.compress(good), 'nothing in it': gzip.compress(b''),
             'an end, and nothing else': gzip.compress(bytes(1024)),
             '3,000 headers of headers':

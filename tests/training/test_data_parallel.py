@@ -9,7 +9,7 @@ import pytest
 from helpers import SMALL, log, parameters, results
 from wavenet.training import snapshots
 
-SAID = 'train.py: 2 processes, each on 1 of {} cores\n'.format(os.cpu_count())
+SAID = f'train.py: 2 processes, each on 1 of {os.cpu_count()} cores\n'
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_a_signal_ends_all_after_one_snapshot(start_two, train_by, tmp_path):
     assert process.returncode == 128 + signal.SIGUSR1 and said == SAID
     assert line.startswith('train.py: interrupted at iteration ')
     newest = snapshots.find(str(tmp_path / 'out'))[0]
-    assert '--resume out/{} '.format(os.path.basename(newest)) in line
+    assert f'--resume out/{os.path.basename(newest)} ' in line
     assert not list(tmp_path.rglob('*.tmp'))
 
 
@@ -163,7 +163,7 @@ def test_ctrl_c_ends_all_and_loses_nothing(start_two, train_by, tmp_path):
     # Nothing has kept the folder
     options = ['--iteration', iteration + 2]
     result = train_by(2, '--resume', 'auto', *options)
-    assert result.returncode == 0 and 'going on from out/snapshot_iter_{}\n'.format(
-        iteration) in result.stderr
+    assert result.returncode == 0
+    assert f'going on from out/snapshot_iter_{iteration}\n' in result.stderr
     assert train_by(2, '--out', 'whole', *options).returncode == 0
     assert results(tmp_path / 'out')['model.npz'] == results(tmp_path / 'whole')['model.npz']

@@ -35,7 +35,7 @@ def test_a_grid_of_samples(tmp_path, random_model):
     grid = extensions.SampleGrid(random_model(1), (1, 4, 5), seed=0)
     for epoch in (1, 2):
         grid(FakeTrainer(tmp_path, epoch))
-    first, second = [Image.open(str(tmp_path / 'samples' / 'epoch_{}.png'.format(epoch)))
+    first, second = [Image.open(str(tmp_path / 'samples' / f'epoch_{epoch}.png'))
                      for epoch in (1, 2)]
     # 4 × 4 pictures of 4 × 5 pixels and a line, a pixel drawn as 12 × 12: 56 / 5, rounded up
     assert first.size == (4 * 6 * 12, 4 * 5 * 12)

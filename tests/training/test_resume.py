@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from helpers import ROOT, SMALL, check_error, contents, one_line, results
-from wavenet import cli, pictures, serialization
+from wavenet import pictures, serialization
 from wavenet.training import snapshots
 
 
@@ -98,7 +98,7 @@ def test_long_epochs_have_snapshots_too(train, tmp_path, monkeypatch):
     monkeypatch.setattr(snapshots, 'EVERY', -1)
     train('--iteration', 4)
     assert sorted(path.name for path in (tmp_path / 'out').glob('snapshot*')) == [
-        'snapshot_iter_{}'.format(n) for n in (2, 3, 4)]
+        f'snapshot_iter_{n}' for n in (2, 3, 4)]
 
 
 # Damaged snapshots
@@ -155,7 +155,7 @@ def test_a_damaged_snapshot_is_passed_over(train, three, tmp_path, damage):
 
 def test_without_a_good_snapshot_nothing_is_touched(train, three, tmp_path):
     for n in (3, 5, 8):
-        flip(tmp_path / 'out/snapshot_iter_{}'.format(n))
+        flip(tmp_path / f'out/snapshot_iter_{n}')
     before = contents(tmp_path / 'out')
     one_line(train('--epoch', 4, '--resume', 'auto'), 2, 'error', 'no snapshot in out is good',
              'snapshot_iter_3', 'snapshot_iter_8')
@@ -260,8 +260,9 @@ def test_a_disk_that_fills_ends_the_run(train, small_disk):
     run = train('--epoch', 9, '--resume', 'auto')
     notice, error = run.stderr.splitlines()
     assert run.returncode == 1 and notice.startswith('train.py: going on from out/snapshot_iter_5')
-    assert error == ("train.py: error: 'out/snapshot_iter_8': No space left on device; with the same "
-                     'options, --resume out/snapshot_iter_5 goes on from the last snapshot')
+    assert error == (
+        "train.py: error: 'out/snapshot_iter_8': No space left on device; with the same options, "
+        '--resume out/snapshot_iter_5 goes on from the last snapshot')
     after = contents(small_disk)
     assert after.pop('log')[:2] == before.pop('log') and after == before
     (small_disk / 'ballast').unlink()                      # there is room again
@@ -275,7 +276,7 @@ def test_a_limit_on_the_size_of_files(images, train, tmp_path):
     run = subprocess.run(
         [sys.executable, os.path.join(ROOT, 'train.py'), '--dataset', images, '--resume',
          'out/snapshot_iter_5'] + [str(arg) for arg in SMALL], cwd=str(tmp_path),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
+        capture_output=True, text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2)))
     one_line(run, 1, "'out/snapshot_iter_8': File too large", '--resume out/snapshot_iter_5 ')
     after = contents(tmp_path)
@@ -332,7 +333,7 @@ def test_a_state_that_is_none_reaches_no_file(train, tmp_path, spoil, iteration)
     run = train('--epoch', 3, at={4: lambda updater: before.update(contents(tmp_path / 'out')),
                                        iteration: spoil_and_stop} if iteration == 5 else
                      {3: lambda updater: None, 4: spoil_and_stop})
-    one_line(run, 1, 'at iteration {}'.format(iteration), *NUMBERS)
+    one_line(run, 1, f'at iteration {iteration}', *NUMBERS)
     assert serialization.load_model('out/model.npz').about['iteration'] == 3
     assert snapshots.find('out') == ['out/snapshot_iter_3']
     log = json.loads((tmp_path / 'out/log').read_text())
@@ -362,7 +363,7 @@ def test_a_reader_that_goes_away_is_no_reason(images, tmp_path):
     run = subprocess.run(
         [sys.executable, os.path.join(ROOT, 'train.py'), '--dataset', images, '--epoch', '2']
         + [str(arg) for arg in SMALL], cwd=str(tmp_path), stdout=write, stderr=subprocess.PIPE,
-        universal_newlines=True)
+        text=True)
     os.close(write)
     assert serialization.load_model(str(tmp_path / 'out/model.npz')).about['epoch'] == 2
     assert run.returncode == 1 and run.stderr.splitlines() == [
