@@ -67,9 +67,10 @@ def test_all_ranks_stop_when_the_time_of_the_first_is_over(train_by, tmp_path):
     assert log(tmp_path, 'two')[-1]['elapsed_time'] >= 0.02 * 60
 
 
-def test_one_rank_needs_no_mpiexec(ranks, train, tmp_path):
+def test_one_rank_needs_no_mpiexec(ranks, train, process, images, tmp_path):
     assert train('--iteration', 2, '--out', 'alone').returncode == 0
-    result = train('--iteration', 2, '--out', 'team', '--communicator', 'naive')
+    result = process('train.py', '--dataset', images, *SMALL, '--iteration', 2, '--out', 'team',
+                     '--communicator', 'naive')
     assert (result.returncode, result.stderr) == (0, '')
     assert results(tmp_path / 'team')['model.npz'] == results(tmp_path / 'alone')['model.npz']
 
