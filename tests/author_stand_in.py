@@ -1,6 +1,7 @@
-"""A repository with the interface of the author's, in code of this project's own, for tests.
+"""A repository for tests that has the interface of the author's, but none of its code.
 
-Like his, it is for Chainer 1: it uses what Chainer 7 has dropped, and its loop is for a GPU.
+Like the author's, it was written for Chainer 1: it uses names that Chainer 7 has dropped. Its
+generation loop needs a GPU.
 """
 
 MODELS = '''
@@ -68,7 +69,7 @@ class Classifier(chainer.Chain):
         return loss
 '''
 
-# As the models above, with what the newest commit has: classes, stacks, gates, a mean as the loss
+# Replaces the models above by those of the newest commit: classes, stacks, gates, a mean loss
 GATED = '''
 class Shifted(L.Convolution2D):
     def __init__(self, in_channels, out_channels, half):
@@ -168,31 +169,12 @@ def generate_and_save_samples(sample_fn, height, width, channels, count, filenam
     scipy.misc.toimage(samples.data[0, 0], cmin=0, cmax=1).save(filename)
 '''
 
-TRAIN = '''
-import argparse
-
-
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--gpu', '-g', type=int, help='number of the GPU')
-    parser.add_argument('--levels', type=int, help='levels of a value')
-    parser.add_argument('--gradclip', type=float, help='bound for clipping')
-    parser.add_argument('--learning_rate', type=float, help='bound for clipping')
-    parser.add_argument('--stats', type=bool, help='collect statistics')
-    args = parser.parse_args()
-    labels = read(args.levels)
-    if args.gpu >= 0:
-        images = labels / (args.levels - 1)
-    optimizer = Adam(args.learning_rate)
-    print(args.stats)
-'''
-
 FILES = {'wavenet/__init__.py': '', 'wavenet/models.py': MODELS, 'wavenet/utils.py': UTILS,
-         'infer.py': INFER, 'train.py': TRAIN}
+         'infer.py': INFER}
 
 
 def write(folder, *faults):
-    """Writes the repository, each fault a text of it and the one that takes its place."""
+    """Writes the repository. Each fault is a text in its files and the text that replaces it."""
     (folder / 'wavenet').mkdir(parents=True)
     files = dict(FILES)
     for text, fault in faults:

@@ -97,16 +97,10 @@ def write_mnist(folder, zipped=True, train=6, test=4):
 
 # Generation
 
-def cached_logits(cache, x, out_dims):
-    """The logits that the cached method draws from, where it draws the values x."""
-    batch, channels, height, width = x.shape
-    logits = backend.get_array_module(x).empty((batch, out_dims) + x.shape[1:], 'f')
-    for i in range(height):
-        cache.start_row()
-        for j in range(width):
-            cache.start_pixel(j)
-            for k in range(channels):
-                logits[:, :, k, i, j] = cache.logits(k)
-                cache.set_value(j, k, x[:, k, i, j])
-            cache.end_pixel(j)
+def cached_logits(state, x, out_dims):
+    """The logits that a cache computes where the values are those of x, (B, out_dims, C, H, W)."""
+    logits = backend.get_array_module(x).empty((len(x), out_dims) + x.shape[1:], 'f')
+    for i, j, k in state.steps:
+        logits[:, :, k, i, j] = state.outputs((i, j, k))
+        state.put((i, j, k), x[:, k, i, j])
     return logits

@@ -12,7 +12,7 @@ LOG = [{'iteration': n, 'epoch': 0, 'main/nll': 100.0 / n, 'validation/main/nll'
 
 
 def test_the_curves_are_the_logs():
-    axes, = curve.figure({'a, ': LOG, 'b, ': LOG[:1]}).axes
+    axes, = curve.plot({'a, ': LOG, 'b, ': LOG[:1]}).axes
     curves = {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
     assert curves == {
         'a, test': [[n, 90 / n] for n in (10, 100, 1000)],
@@ -20,12 +20,12 @@ def test_the_curves_are_the_logs():
         'b, test': [[10, 9]], 'b, training': [[10, 10]]}
 
 
-def test_the_picture(command, tmp_path):
+def test_the_image(command, tmp_path):
     (tmp_path / 'log').write_text(json.dumps(LOG))
     result = command('-m', 'wavenet.curve', 'log')
     assert (result.returncode, result.stdout, result.stderr) == (0, 'curve.png\n', '')
-    with Image.open(str(tmp_path / 'curve.png')) as picture:
-        assert picture.size == (700, 400) and len(np.unique(np.asarray(picture))) > 50
+    with Image.open(tmp_path / 'curve.png') as image:
+        assert image.size == (700, 400) and len(np.unique(np.asarray(image))) > 50
 
 
 @pytest.mark.parametrize('content', [
@@ -34,10 +34,10 @@ def test_the_picture(command, tmp_path):
     json.dumps(LOG + [dict(LOG[0], **{'main/nll': 'x'})]),
     json.dumps(LOG + [dict(LOG[0], **{'main/nll': 10 ** 400})]),
     json.dumps(LOG + [dict(LOG[0], iteration=0)])])
-def test_what_is_no_log(tmp_path, content):
+def test_another_file_is_refused(tmp_path, content):
     path = tmp_path / 'log'
     path.write_text(content)
-    with pytest.raises(ValueError, match='log: this is no log of train.py'):
+    with pytest.raises(ValueError, match='log: not a log of train.py'):
         curve.read_log(str(path))
 
 

@@ -9,6 +9,7 @@ from chainer.backends import cuda
 
 from helpers import DATA
 from wavenet import evaluate, models, sampling, serialization, utils
+from wavenet.commands import evaluate as evaluate_command
 from wavenet.data.images import ImageDataset
 from wavenet.data.load import load_dataset
 from wavenet.data.pixels import INTENSITY
@@ -41,7 +42,7 @@ TINY = {
     'post, colour, sigmoid': ('post', dict(in_channels=3, out_dims=1), (3, 2, 2), 0)}
 TINY.update({
     f'gated, {form}, {channels} channels, {out_dims} logits': (
-        'gated', dict(in_channels=channels, out_dims=out_dims, form=form, classes=3), shape, 2)
+        'gated', dict(in_channels=channels, out_dims=out_dims, form=form, num_classes=3), shape, 2)
     for form in ('author', 'paper')
     for channels, out_dims, shape in ((1, 3, (1, 3, 2)), (1, 1, (1, 3, 3)), (3, 2, (3, 2, 2)),
                                       (3, 1, (3, 2, 2)))})
@@ -81,8 +82,8 @@ def test_samples_have_the_models_entropy(tiny, device):
     entropy = (np.exp(-nats) * nats).sum()
     deviation = ((np.exp(-nats) * nats ** 2).sum() - entropy ** 2) ** 0.5
     count = 4000
-    labels = None if model.classes is None else np.full(count, label)
-    samples = sampling.generate(model, (count,) + shape, seed=0, labels=labels)
+    labels = None if not model.num_classes else np.full(count, label)
+    samples = sampling.generate(model, (count,) + shape, seed=0, class_ids=labels)
     levels = max(model.out_dims, 2)
     drawn = dataset_of(np.rint(cuda.to_cpu(samples) * (levels - 1)).astype('i'), levels,
                        np.full(count, label))
@@ -190,7 +191,7 @@ def test_a_data_set_that_does_not_fit(random_model, sizes):
 def test_classes_that_the_model_does_not_have(random_gated_model):
     dataset = dataset_of(np.zeros((2, 1, 3, 3), 'i'), 4, np.array([0, 5]))
     with pytest.raises(ValueError, match='classes 0 to 4, the images 0 to 5'):
-        evaluate.likelihood(random_gated_model(1, classes=5), dataset)
+        evaluate.likelihood(random_gated_model(1, num_classes=5), dataset)
 
 
 # The command
@@ -241,7 +242,7 @@ def test_more_levels_are_quantized(run, train, images, tmp_path):
     assert train('--levels', 4, '--model', 'gated', '--epoch', 1).returncode == 0
     status, stdout, stderr = run('--model', 'out/model.npz', '--dataset', images)
     assert (status, stderr) == (0, '')
-    assert stdout.startswith('GatedPixelCNN, told the classes, trained for 3 iterations; test')
+    assert stdout.startswith('Gated PixelCNN, conditioned on the class, trained for 3 iterations; test')
     assert list(rows(stdout)) == ['quantized'] and 'quantized to 4 levels' in stdout
     entry = json.loads((tmp_path / 'out/log').read_text())[-1]
     assert rows(stdout)['quantized'][0] == pytest.approx(entry['validation/main/nll'], abs=0.006)
@@ -260,7 +261,7 @@ def test_the_authors_files_can_be_measured(run, name):
     ([], ['--dataset']), (['--dataset', 'nothing'], ['unknown dataset']),
     (['--dataset', 'digits'], ['model.npz: its pictures are 5×4, the images of digits 8×8']),
     (['--dataset', 'images.npz', '--model', 'nowhere'], ['nowhere']),
-    (['--dataset', 'images.npz', '--model', 'images.npz'], ['images.npz', 'no PixelCNN']),
+    (['--dataset', 'images.npz', '--model', 'images.npz'], ['images.npz', 'no model']),
     (['--dataset', 'images.npz', '--binarization', 'static'], ['--binarization', '2 levels', '4']),
     (['--dataset', 'images.npz', '--binarization', 'other'], ['--binarization', 'other']),
     (['--dataset', 'images.npz', '--draws', 0], ['--draws']),
@@ -269,7 +270,7 @@ def test_the_authors_files_can_be_measured(run, name):
     (['--dataset', 'classes.npz'], ['the model has classes 0 to 0, the images 0 to 3'])])
 def test_a_users_mistake(run, images, tmp_path, random_gated_model, args, words):
     np.savez('classes.npz', test_y=np.full(10, 3), **np.load('images.npz'))
-    serialization.save_model('model.npz', random_gated_model(1, classes=1), height=4, width=5)
+    serialization.save_model('model.npz', random_gated_model(1, num_classes=1), height=4, width=5)
     status, stdout, stderr = run('--model', 'model.npz', *args)
     assert status == 2 and stderr.count('\n') == 1
     assert stderr.startswith(NAME + ': error: ')
@@ -279,7 +280,7 @@ def test_a_users_mistake(run, images, tmp_path, random_gated_model, args, words)
 
 
 def test_help():
-    parser = evaluate.make_parser()
+    parser = evaluate_command.make_parser()
     assert parser.format_help().isascii()
     assert all(len(action.help) > 10 for action in parser._actions)
 

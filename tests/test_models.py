@@ -218,8 +218,8 @@ def test_loss_is_minus_the_log_likelihood(in_channels, out_dims, random_model):
 def test_the_loss_may_be_the_mean_over_values(random_model):
     t = np.random.RandomState(0).randint(0, 4, (3, 3, 4, 5)).astype('i')
     results = []
-    for normalize in (False, True):
-        model = models.Classifier(random_model(), normalize)
+    for reduce in ('sum', 'mean'):
+        model = models.Classifier(random_model(), reduce)
         reporter = chainer.Reporter()
         reporter.add_observer('main', model)
         with reporter:

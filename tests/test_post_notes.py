@@ -1,16 +1,16 @@
-"""What the README's notes on the post say."""
-import wavenet  # noqa: F401  before Chainer
+"""The facts that docs/faithfulness.md states in its notes on the post."""
 import chainer.links as L
 import numpy as np
 import pytest
 
+from wavenet.figures.receptive_field import count_paths
 from wavenet.models import MaskedConvolution2D, PixelCNN
-from wavenet.figures.receptive_field import paths
 from wavenet.utils import quantize
 
 
 def mask_of_the_post(link, kind, first_column):
-    """The post's mask: its lines, from a column right of the center on, then its colour masks."""
+    """The post's mask: its lines, which zero the center row from a column on, then its colour
+    masks."""
     out_channels, in_channels, height, width = link.mask.shape
     y, x = height // 2, width // 2
     mask = np.ones_like(link.mask)
@@ -24,7 +24,7 @@ def mask_of_the_post(link, kind, first_column):
 
 
 @pytest.mark.parametrize('kind', ['A', 'B'])
-def test_with_colours_the_posts_lines_are_right_and_the_readers_is_not(kind):
+def test_in_colour_the_posts_lines_are_right_and_the_readers_line_is_wrong(kind):
     link = MaskedConvolution2D(4, 7, 7, mask=kind)
     assert (mask_of_the_post(link, kind, first_column=1) == link.mask).all()
     readers = mask_of_the_post(link, kind, first_column=0)
@@ -42,7 +42,8 @@ def test_the_readers_line_is_right_in_grayscale_for_mask_a():
 
 
 def reached_colors(model):
-    """Which colours' logits [changed, reached] a changed colour of the same pixel moves."""
+    """Returns bools [changed][reached]: whether a changed colour moves the logits of another colour
+    of its pixel."""
     x = np.zeros((1, 3, 1, 1), 'f')
     before = model(x).array
     return [(model(x + np.eye(3, dtype='f')[k].reshape(1, 3, 1, 1)).array != before).any(
@@ -75,7 +76,7 @@ def test_a_layer_without_a_mask_shows_a_value_to_itself(random_model):
 
 def test_chainers_weights_begin_with_the_outputs():
     assert L.Convolution2D(3, 8, (5, 7)).W.shape == (8, 3, 5, 7)
-    assert L.Deconvolution2D(3, 8, (5, 7)).W.shape == (3, 8, 5, 7)    # what the reader has in mind
+    assert L.Deconvolution2D(3, 8, (5, 7)).W.shape == (3, 8, 5, 7)    # the reader's order
 
 
 def test_the_bin_called_8():
@@ -94,9 +95,9 @@ def test_quantizing_moves_values_less_than_a_bin_and_those_of_8_bits_not_at_all(
 
 
 @pytest.mark.parametrize('relu, linear', [(True, False), (False, True)])
-def test_logits_are_no_linear_function_of_the_picture(relu, linear, random_model, monkeypatch):
+def test_the_logits_are_not_linear_in_the_image(relu, linear, random_model, monkeypatch):
     model = random_model()
-    if not relu:      # to see that it is they that make it so
+    if not relu:      # with large biases the ReLUs do nothing, and the model is linear
         for link in masked_links(model):
             link.b.array[...] = 1000
     one, other = np.random.RandomState(0).rand(2, 1, 3, 5, 6).astype('f')
@@ -107,21 +108,21 @@ def test_logits_are_no_linear_function_of_the_picture(relu, linear, random_model
 
 # The receptive field
 
-def test_two_layers_see_what_the_post_draws_but_for_the_center():
+def test_two_layers_see_what_the_post_draws_except_the_center():
     links = [MaskedConvolution2D(1, 1, 3, pad=1, mask=kind, colors=1) for kind in 'AB']
-    # From its opacities, 101, 162 and 199 of 255; 1 - (1 - 101 / 255) ** n is the rule
+    # The figure has the opacities 101, 162 and 199 of 255: 1 - (1 - 101 / 255) ** paths
     drawn = np.array([[1, 2, 3, 2, 1], [2, 3, 3, 1, 0], [1, 1, 1, 0, 0], [0] * 5, [0] * 5])
     drawn[2, 2] = 0
-    assert paths(links, 5, 5, (2, 2)).tolist() == drawn.tolist()
+    assert count_paths(links, 5, 5, (2, 2)).tolist() == drawn.tolist()
 
 
 @pytest.mark.parametrize('blocks', [0, 1, 15])
 def test_how_far_a_pixel_sees(blocks):
-    model = PixelCNN(1, 2, blocks, 1, 2)           # blocks of one map inside
+    model = PixelCNN(1, 2, blocks, 1, 2)           # blocks with one feature map inside
     first = MaskedConvolution2D(1, 1, model.conv1.W.shape[2], pad=3, mask='A', colors=1)
     inside = [block.conv2 for block in model.blocks]
     pixel, size = (20, 20), 41
-    seen = paths([first] + inside, 22, size, pixel) > 0
+    seen = count_paths([first] + inside, 22, size, pixel) > 0
     reach = 3 + blocks
     expected = np.zeros_like(seen)
     for up in range(reach + 1):    # to the right, one column more with each row, at most `reach`

@@ -7,7 +7,7 @@ import pytest
 from chainer.backends import cuda
 
 from helpers import cached_logits
-from wavenet import models, sampling, serialization
+from wavenet import distributions, models, sampling, serialization
 from wavenet.families.pixelcnn.cache import Cache
 from wavenet.sampling import generate
 from wavenet.utils import quantize
@@ -41,7 +41,7 @@ def check_methods_agree(model, shape, seed=0):
     with chainer.no_backprop_mode():
         expected = cuda.to_cpu(model(samples).array)
     model.to_device('@numpy')
-    logits = cached_logits(Cache(model, len(samples), shape[3]), cuda.to_cpu(samples),
+    logits = cached_logits(Cache(model, cuda.to_cpu(samples)), cuda.to_cpu(samples),
                            model.out_dims)
     assert abs(logits - expected).max() <= 1e-5 * max(1, abs(expected).max())
 
@@ -84,7 +84,7 @@ def test_any_batch(random_model, device, batch):
 
 def test_all_cores_draw_the_same_pictures(random_model, monkeypatch):
     steps = []
-    monkeypatch.setattr(sampling, 'PICTURES_OF_A_CORE', 2)
+    monkeypatch.setattr(sampling, 'IMAGES_OF_A_CORE', 2)
     expected = generated(random_model(), (7, 3, 4, 5), method='naive')
     for workers in (1, 2, 3):
         monkeypatch.setattr(sampling.threads, 'WORKERS', workers)
@@ -94,7 +94,7 @@ def test_all_cores_draw_the_same_pictures(random_model, monkeypatch):
 
 
 def test_all_cores_stop_when_one_does(random_model, monkeypatch):
-    monkeypatch.setattr(sampling, 'PICTURES_OF_A_CORE', 2)
+    monkeypatch.setattr(sampling, 'IMAGES_OF_A_CORE', 2)
     monkeypatch.setattr(sampling.threads, 'WORKERS', 2)
     rows = []
     start_row = Cache.start_row
@@ -185,7 +185,7 @@ def test_probabilities(out_dims):
     logits = np.random.RandomState(0).normal(0, 3, (7, out_dims)).astype('f')
     logits[0] = 500                                          # nothing overflows
     logits[1] = -500
-    p = sampling.probabilities(logits)
+    p = distributions.of_outputs(logits.shape[1]).probabilities(logits)
     assert p.shape == (7, max(out_dims, 2)) and p.dtype == np.float32
     expected = np.exp(logits - logits.max(axis=1, keepdims=True).astype('d'))
     expected /= expected.sum(axis=1, keepdims=True)

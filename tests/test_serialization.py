@@ -8,7 +8,8 @@ import pytest
 
 from helpers import DATA
 from wavenet import models, serialization
-from wavenet.training import extensions
+from wavenet.storage import model_file
+from wavenet.training import extensions, snapshots
 
 
 def parameters(model):
@@ -30,7 +31,7 @@ def test_a_model_comes_back(tmp_path, random_model, sizes, device):
     serialization.save_model(path, model, height=9, dataset='digits')
     loaded = serialization.load_model(path)
     check_equal(model, loaded)
-    assert loaded.about == dict(model.architecture, model='PixelCNN', height=9, dataset='digits')
+    assert loaded.about == dict(model.config.to_json(), model='pixelcnn', height=9, dataset='digits')
     assert os.listdir(str(tmp_path)) == ['model.npz']
 
 
@@ -50,13 +51,13 @@ def test_the_authors_files_load():
     model = serialization.load_model(os.path.join(DATA, 'author_pixelcnn_2'))
     snapshot = serialization.load_model(os.path.join(DATA, 'author_snapshot_iter_2'))
     check_equal(model, snapshot)
-    assert model.about == snapshot.about == model.architecture == sizes
+    assert model.about == snapshot.about == model.config.to_json() == sizes
     with np.load(os.path.join(DATA, 'author_pixelcnn_2')) as npz:
         assert all((parameters(model)['/' + name] == npz[name]).all() for name in npz.files)
 
 
 GATED = [dict(form=form, **sizes) for form in ('paper', 'author') for sizes in (
-    {}, dict(in_channels=1, out_dims=1, classes=3), dict(block_num=0, classes=1),
+    {}, dict(in_channels=1, out_dims=1, num_classes=3), dict(block_num=0, num_classes=1),
     dict(block_num=11, hidden_dims=13))]
 
 
@@ -68,15 +69,15 @@ def test_a_gated_model_comes_back(tmp_path, random_gated_model, sizes, device):
     serialization.save_model(path, model, height=9)
     loaded = serialization.load_model(path)
     check_equal(model, loaded)
-    assert loaded.about == dict(model.architecture, model='GatedPixelCNN', height=9)
-    assert (loaded.classes, loaded.architecture) == (model.classes, model.architecture)
+    assert loaded.about == dict(model.config.to_json(), model='gated', height=9)
+    assert loaded.config == model.config
 
 
 def test_the_authors_gated_files_load():
-    sizes = dict(in_channels=3, hidden_dims=4, block_num=3, out_hidden_dims=5, out_dims=4, classes=10,
+    sizes = dict(in_channels=3, hidden_dims=4, block_num=3, out_hidden_dims=5, out_dims=4, num_classes=10,
                  form='author')
     model = serialization.load_model(os.path.join(DATA, 'author_gated_2'))
-    assert model.about == model.architecture == sizes
+    assert model.about == model.config.to_json() == sizes
     with np.load(os.path.join(DATA, 'author_gated_2')) as npz:
         arrays = {name: npz[name] for name in npz.files}
     assert all((parameters(model)['/' + name] == array).all() for name, array in arrays.items())
@@ -195,7 +196,7 @@ def make_trainer(model, levels=4):
 def save_snapshot(path, model):
     trainer = make_trainer(model)
     trainer.run()
-    serialization.save_arrays(path, chainer.serializers.npz.serialize(trainer))
+    model_file.save_arrays(path, chainer.serializers.npz.serialize(trainer))
     return trainer
 
 
@@ -203,7 +204,7 @@ def test_a_snapshot_comes_back(tmp_path, random_model):
     path = str(tmp_path / 'snapshot.npz')
     saved = save_snapshot(path, random_model())
     trainer = make_trainer(random_model(seed=1))
-    serialization.load_trainer(path, trainer)
+    snapshots.load_trainer(path, trainer)
     assert trainer.updater.iteration == 2
     targets = [t.updater.get_optimizer('main').target for t in (saved, trainer)]
     check_equal(*targets)
@@ -216,32 +217,32 @@ def test_a_snapshot_of_another_architecture_is_refused(tmp_path, random_model, s
     save_snapshot(path, random_model(**sizes))
     name, size = list(sizes.items())[0]
     with pytest.raises(ValueError, match='another architecture: {} {}'.format(name, size)):
-        serialization.load_trainer(path, make_trainer(random_model()))
+        snapshots.load_trainer(path, make_trainer(random_model()))
 
 
 def test_a_snapshot_of_another_model_is_refused(tmp_path, random_model, random_gated_model):
     path = str(tmp_path / 'snapshot.npz')
     save_snapshot(path, random_model())
-    with pytest.raises(ValueError, match='PixelCNN .here GatedPixelCNN'):
-        serialization.load_trainer(path, make_trainer(random_gated_model()))
+    with pytest.raises(ValueError, match='pixelcnn .here gated'):
+        snapshots.load_trainer(path, make_trainer(random_gated_model()))
 
 
 def test_a_snapshot_of_other_settings_is_refused(tmp_path, random_model):
     path = str(tmp_path / 'snapshot.npz')
     save_snapshot(path, random_model())
     with pytest.raises(ValueError, match='snapshot.npz.*trained with levels 4 .here 2'):
-        serialization.load_trainer(path, make_trainer(random_model(), levels=2))
+        snapshots.load_trainer(path, make_trainer(random_model(), levels=2))
 
 
 @pytest.mark.parametrize('name', ['author_snapshot_iter_2', 'author_gated_snapshot_iter_2'])
 def test_the_authors_snapshot_can_draw_and_not_train(name):
     model = serialization.load_model(os.path.join(DATA, name))
     with pytest.raises(ValueError, match='no snapshot of this train.py'):
-        serialization.load_trainer(os.path.join(DATA, name), make_trainer(model))
+        snapshots.load_trainer(os.path.join(DATA, name), make_trainer(model))
 
 
 def test_a_model_is_no_snapshot(tmp_path, random_model):
     path = str(tmp_path / 'model.npz')
     serialization.save_model(path, random_model())
     with pytest.raises(ValueError, match='model.npz.* is a model.* from a snapshot_iter_N'):
-        serialization.load_trainer(path, make_trainer(random_model()))
+        snapshots.load_trainer(path, make_trainer(random_model()))

@@ -13,19 +13,19 @@ VALUES = [0.82021865, 0.40114005, 0.70115555, 0.48837238, 0.358867,
 def test_the_posts_256_levels():
     values = [0.63088284, 0.38492999, 0.24928341, 0.38114789, 0.22476074,
               0.05843769, 0.93718617, 0.50012818, 0.06850125, 0.04906324]
-    labels = utils.quantize(np.array(values), 256)
-    assert labels.tolist() == [161, 98, 63, 97, 57, 14, 239, 128, 17, 12]
-    assert labels.dtype == np.int32
+    targets = utils.quantize(np.array(values), 256)
+    assert targets.tolist() == [161, 98, 63, 97, 57, 14, 239, 128, 17, 12]
+    assert targets.dtype == np.int32
 
 
 def test_the_posts_4_levels():
     assert utils.quantize(np.array(VALUES), 4).tolist() == [3, 1, 2, 1, 1, 0, 2, 1, 1, 3]
 
 
-def test_quantize_gives_the_authors_labels(reference):
-    labels = utils.quantize(reference['images'], int(reference['config/out_dims']))
-    assert (labels == reference['labels']).all()
-    assert (labels.astype('f') / (int(reference['config/out_dims']) - 1) == reference['x']).all()
+def test_quantize_gives_the_authors_targets(reference):
+    targets = utils.quantize(reference['images'], int(reference['config/out_dims']))
+    assert (targets == reference['labels']).all()
+    assert (targets.astype('f') / (int(reference['config/out_dims']) - 1) == reference['x']).all()
 
 
 @pytest.mark.parametrize('levels', [2, 3, 5, 8, 255, 256])
@@ -38,10 +38,10 @@ def test_ends_and_edges_of_bins(levels):
 
 def test_quantize_keeps_shape_and_device(device):
     images = device.send(np.random.RandomState(0).rand(2, 3, 4, 5).astype('f'))
-    labels = utils.quantize(images, 8)
-    assert isinstance(labels, device.xp.ndarray) and labels.shape == images.shape
+    targets = utils.quantize(images, 8)
+    assert isinstance(targets, device.xp.ndarray) and targets.shape == images.shape
     expected = np.floor(chainer.backends.cuda.to_cpu(images) * 8)
-    assert (chainer.backends.cuda.to_cpu(labels) == expected).all()
+    assert (chainer.backends.cuda.to_cpu(targets) == expected).all()
 
 
 def test_the_authors_spelling():
@@ -117,7 +117,7 @@ def authors_loop(distribution, random):
 def test_draws_of_numpys_choice(dtype, bins, device):
     distribution = np.random.RandomState(bins).dirichlet(np.full(bins, 0.2), 500).astype(dtype)
     ours, his = np.random.RandomState(7), np.random.RandomState(7)
-    for _ in range(3):  # again and again: the state, too, is left as he leaves it
+    for _ in range(3):  # repeated, to check the random state after each call too
         drawn = utils.sample_from(device.send(distribution), ours)
         assert isinstance(drawn, device.xp.ndarray)
         assert (chainer.backends.cuda.to_cpu(drawn) == authors_loop(distribution, his)).all()

@@ -18,10 +18,21 @@ _program = None  # the name of the command that runs, for `say`
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """argparse, with errors of one line, and '-' as good as '_' in the name of an option."""
+    """argparse, with errors of one line, and '-' as good as '_' in the name of an option.
 
-    def __init__(self, **kwargs):
+    Args:
+        check: called with the parser and the parsed options, for what options mean only together.
+    """
+
+    def __init__(self, check=None, **kwargs):
         super().__init__(allow_abbrev=False, **kwargs)
+        self._check = check
+
+    def parse_args(self, args=None, namespace=None):
+        args = super().parse_args(args, namespace)
+        if self._check:
+            self._check(self, args)
+        return args
 
     def parse_known_args(self, args=None, namespace=None):
         args = sys.argv[1:] if args is None else args

@@ -1,19 +1,22 @@
 """The post's PixelCNN, figure by figure (Sergei Turukin, "PixelCNN", 22 February 2017).
 
 The pixels of an image are ordered left to right and top to bottom, and within a pixel R, G, B.
-The model gives, for every value, the distribution of that value given all values before it. That
-no output may depend on an input at or after it is what the masks are for.
+The model predicts the distribution of every value from the values before it. Masks keep every
+output from depending on its own or later inputs.
 
 Feature map i belongs to colour i % 3 (the post's "groups of 3"), in every layer and for any number
-of maps. So the output channels, read as (levels, colours), are in order too.
+of feature maps. The output channels, read as (levels, colours), are in this order too.
 """
 import math
+from dataclasses import dataclass
 
 import chainer
 import chainer.functions as F
 import chainer.links as L
 import numpy as np
 
+from wavenet import distributions
+from wavenet.config import Config, size
 from wavenet.functions.masked_convolution import masked_chain_2d, masked_convolution_2d
 
 
@@ -21,16 +24,17 @@ def make_mask(shape, mask, colors, dtype=np.float32):
     """The 0/1 mask of convolution weights (the post, Masks).
 
     Args:
-        shape: of the weights, (out_channels, in_channels, kh, kw).
-        mask: 'A' for the first layer, which must not see the value it predicts; 'B' for the others.
+        shape: shape of the weights, (out_channels, in_channels, kh, kw).
+        mask: 'A' for the first layer, which must not see the value it predicts; 'B' for all others.
         colors: number of colour groups; 1 for grayscale.
+        dtype: of the mask.
 
-    Returns: array of that shape, 1 where the output may see the input.
+    Returns: array of that shape, 1 where the output may depend on the input.
 
     Raises: ValueError for another kind of mask.
     """
     if mask not in ('A', 'B'):
-        raise ValueError("mask must be 'A' or 'B', got {!r}".format(mask))
+        raise ValueError(f"mask must be 'A' or 'B', got {mask!r}")
     out_channels, in_channels, kh, kw = shape
     yc, xc = kh // 2, kw // 2
 
@@ -38,7 +42,7 @@ def make_mask(shape, mask, colors, dtype=np.float32):
     ones[:, :, yc + 1:, :] = 0    # rows below
     ones[:, :, yc, xc + 1:] = 0   # the same row, to the right
 
-    # The pixel itself: a map sees the maps of earlier colours, and, of type B, of its own.
+    # The pixel itself: a feature map sees those of earlier colours and, with mask B, of its own.
     out_color = np.arange(out_channels)[:, None] % colors
     in_color = np.arange(in_channels)[None, :] % colors
     ones[:, :, yc, xc] = in_color < out_color if mask == 'A' else in_color <= out_color
@@ -46,12 +50,12 @@ def make_mask(shape, mask, colors, dtype=np.float32):
 
 
 class MaskedConvolution2D(L.Convolution2D):
-    """A convolution whose weights are multiplied by a constant mask (wavenet/models.py#L21 there).
+    """A convolution whose weights are multiplied by a constant mask (wavenet/models.py#L21 of the
+    author's repository).
 
     Args:
         in_channels, out_channels, ksize, stride, pad, nobias, initialW, initial_bias: as in
-            `chainer.links.Convolution2D`; the channels must be given, and the stride is 1, so that
-            every pixel has its place.
+            `chainer.links.Convolution2D`; the channels must be given, and the stride must be 1.
         mask: 'A' or 'B', see `make_mask`.
         colors: number of colour groups; 1 for grayscale.
 
@@ -61,37 +65,37 @@ class MaskedConvolution2D(L.Convolution2D):
     def __init__(self, in_channels, out_channels, ksize, stride=1, pad=0, nobias=False,
                  initialW=None, initial_bias=None, mask='B', colors=3):
         if not in_channels or not out_channels or min(in_channels, out_channels) < 1:
-            raise ValueError('a masked convolution has at least 1 channel, not {} → {}'.format(
-                in_channels, out_channels))
+            raise ValueError('a masked convolution has at least 1 channel, not '
+                             f'{in_channels} → {out_channels}')
         if stride not in (1, (1, 1)):
-            raise ValueError('the stride of a masked convolution is 1, not {}'.format(stride))
+            raise ValueError(f'the stride of a masked convolution is 1, not {stride}')
         super().__init__(in_channels, out_channels, ksize, pad=pad, nobias=nobias,
                          initialW=initialW, initial_bias=initial_bias)
         self.mask = make_mask(self.W.shape, mask, colors, self.W.dtype)
 
     def forward(self, x, relu=False):
-        """(B, in_channels, H, W) → (B, out_channels, H', W'): convolution with W * mask, of x or,
-        with `relu`, of its ReLU"""
+        """Convolves x, or its ReLU with `relu`, with W * mask: (B, in_channels, H, W) →
+        (B, out_channels, H', W')."""
         return masked_convolution_2d(x, self.W, self.b, self.mask, self.pad, relu)
 
     def device_resident_accept(self, visitor):
-        # The mask goes where the parameters go. It is no persistent value, which would be saved:
-        # Chainer would then ask for it in the author's files, and they have none.
+        # The mask moves to a device together with the parameters. It is not a persistent value:
+        # those are saved, and Chainer would look for the masks in the author's files, which have none.
         super().device_resident_accept(visitor)
         self.mask = visitor.visit_array(self.mask)
 
 
 def relu_convolutions(x, *links, shortcut=False):
-    """`link(x, relu=True)` for one `MaskedConvolution2D` after the other, and, with `shortcut`, plus x;
-    as one function, which is faster than one for each."""
+    """Applies `MaskedConvolution2D` links one after the other, a ReLU before each, and adds x with
+    `shortcut`. One function for all of them is faster than one for each."""
     return masked_chain_2d(x, [(link.W, link.b, link.mask, link.pad) for link in links],
                            shortcut=shortcut)
 
 
 class ResidualBlock(chainer.Chain):
-    """Three convolutions around a shortcut, a ReLU before each (the post, Residual blocks).
+    """Three convolutions and a shortcut around them, a ReLU before each (the post, Residual blocks).
 
-    1×1 to half of the maps, 3×3, 1×1 back to all: (B, in_channels, H, W) → the same shape.
+    1×1 to half of the feature maps, 3×3, 1×1 back to all: (B, in_channels, H, W) → the same shape.
 
     Raises: ValueError for less than 2 channels.
     """
@@ -111,10 +115,10 @@ class ResidualBlock(chainer.Chain):
 class ResidualBlockList(chainer.ChainList):
     """`block_num` residual blocks, one after the other: (B, hidden_dims, H, W) → the same."""
 
-    # A ChainList and no Sequential: Chainer 7's Sequential numbers its children wrongly from three
-    # on, and the author's files would not fit.
-    def __init__(self, block_num, hidden_dims, colors=3):
-        super().__init__(*[ResidualBlock(hidden_dims, colors) for _ in range(block_num)])
+    # A ChainList, as in the author's code: Chainer 7's Sequential names its children in another
+    # order from three blocks on, so his files would not fit.
+    def __init__(self, block_num, hidden_dims, colors=3, block=ResidualBlock):
+        super().__init__(*[block(hidden_dims, colors) for _ in range(block_num)])
 
     def forward(self, x):
         for block in self:
@@ -122,41 +126,59 @@ class ResidualBlockList(chainer.ChainList):
         return x
 
 
+@dataclass(frozen=True)
+class PixelCNNConfig(Config):
+    """The arguments of `PixelCNN`."""
+    in_channels: int = size()
+    hidden_dims: int = size(least=2)
+    block_num: int = size(least=0)
+    out_hidden_dims: int = size()
+    out_dims: int = size()
+
+
 class PixelCNN(chainer.Chain):
     """The whole model (the post, Architecture).
 
     Args:
-        in_channels: colours of a picture, 3 or 1; the masks have as many colour groups.
-        hidden_dims: feature maps between the blocks, what the post's diagram calls 2h; at least 2.
+        in_channels: channels of an image, 3 or 1; the masks have as many colour groups.
+        hidden_dims: feature maps between the blocks, 2h in the post's diagram; at least 2.
         block_num: residual blocks.
-        out_hidden_dims: feature maps before the last layer, the diagram's d.
+        out_hidden_dims: feature maps before the last layer, d in the diagram.
         out_dims: levels of a value; 1 for the post's first stage, one logit that a value is 1.
+
+    Attributes:
+        config: the arguments.
+        distribution: what the outputs mean, see `wavenet.distributions`.
+        num_classes: 0, since the model is unconditional.
 
     Raises: ValueError where `hidden_dims` is below 2, `block_num` below 0, another below 1.
     """
 
-    classes = None  # it takes none
+    family = 'pixelcnn'
+    num_classes = 0
+    # Variants of the model differ in these:
+    mask_colors = None     # colour groups of the masks; None for one for each channel
+    block = ResidualBlock
 
     def __init__(self, in_channels, hidden_dims, block_num, out_hidden_dims, out_dims):
         super().__init__()
-        self.architecture = checked_sizes(
-            {'hidden_dims': 2, 'block_num': 0}, in_channels=in_channels, hidden_dims=hidden_dims,
-            block_num=block_num, out_hidden_dims=out_hidden_dims, out_dims=out_dims)
+        self.config = PixelCNNConfig(in_channels, hidden_dims, block_num, out_hidden_dims, out_dims)
         self.in_channels, self.out_dims = in_channels, out_dims
+        self.distribution = distributions.of_outputs(out_dims)
 
-        colors = in_channels
+        colors = self.mask_colors or in_channels
         with self.init_scope():
             self.conv1 = MaskedConvolution2D(
                 in_channels, hidden_dims, 7, pad=3, mask='A', colors=colors)
-            self.blocks = ResidualBlockList(block_num, hidden_dims, colors)
+            self.blocks = ResidualBlockList(block_num, hidden_dims, colors, self.block)
             self.conv2 = MaskedConvolution2D(hidden_dims, out_hidden_dims, 1, colors=colors)
             self.conv4 = MaskedConvolution2D(
                 out_hidden_dims, out_dims * in_channels, 1, colors=colors)
 
-    def forward(self, x, label=None):
-        """Pictures in [0, 1], float32 (B, C, H, W) → logits (B, out_dims, C, H, W).
+    def forward(self, x, class_ids=None):
+        """Images in [0, 1], float32 (B, C, H, W) → logits (B, out_dims, C, H, W).
 
-        Classes, which other models take, are ignored.
+        Class ids, which conditional models take, are ignored.
         """
         h = self.conv1(x)                # (B, hidden_dims, H, W)
         h = self.blocks(h)
@@ -164,60 +186,43 @@ class PixelCNN(chainer.Chain):
 
 
 def output_stack(h, conv2, conv4, colors):
-    """What comes after the blocks: maps (B, hidden_dims, H, W) → logits (B, out_dims, C, H, W)."""
+    """The layers after the blocks: feature maps (B, hidden_dims, H, W) → logits
+    (B, out_dims, C, H, W)."""
     h = relu_convolutions(h, conv2, conv4)   # (B, out_dims * C, H, W)
     batch_size, channels, height, width = h.shape
     return F.reshape(h, (batch_size, channels // colors, colors, height, width))
 
 
-def checked_sizes(least, **sizes):
-    """The sizes of a model as a dict of ints. Raises: ValueError for one below 1, or below `least`."""
-    for name, value in sizes.items():
-        if value < least.get(name, 1):
-            raise ValueError('{} must be at least {}, got {}'.format(name, least.get(name, 1), value))
-    return {name: int(value) for name, value in sizes.items()}
-
-
-def count_parameters(in_channels, hidden_dims, block_num, out_hidden_dims, out_dims):
-    """How many numbers a `PixelCNN` of these sizes learns, without its biases, which are few."""
-    half = hidden_dims // 2
-    return (in_channels * hidden_dims * 49 + block_num * (2 * hidden_dims * half + half * half * 9)
-            + out_hidden_dims * (hidden_dims + out_dims * in_channels))
-
-
 class Classifier(chainer.Chain):
-    """The loss: minus the log-likelihood of the pictures, in nats per image.
+    """The loss: the negative log-likelihood of the images, in nats per image.
 
     Reports `nll`, that loss (summed over the values of an image, averaged over the images), and
     `bits/dim` = nll / (C · H · W · ln 2).
 
     Args:
-        predictor: a `PixelCNN` or a `GatedPixelCNN`.
-        normalize: whether the loss is the mean over all values instead, nll / (C · H · W), as in the
-            author's newest code: that decides what clipping a gradient and decaying weights mean.
-            What is reported stays the same.
+        predictor: a model, such as a `PixelCNN`.
+        reduce: 'sum', or 'mean' for a loss that is the mean over all values, nll / (C · H · W), as in
+            the author's newest code. Clipping of gradients and weight decay depend on it; what is
+            reported does not.
     """
 
-    def __init__(self, predictor, normalize=False):
+    def __init__(self, predictor, reduce='sum'):
         super().__init__()
-        self.normalize = normalize
+        self.reduce = reduce
         with self.init_scope():
             self.predictor = predictor
 
-    def forward(self, x, t, label=None):
+    def forward(self, x, targets, class_ids=None):
         """
         Args:
-            x: pictures, float32 (B, C, H, W), as the predictor takes them.
-            t: their labels, int32 (B, C, H, W), in {0, …, levels - 1}.
-            label: their classes, int32 (B,), which the post's model ignores.
+            x: images, float32 (B, C, H, W), as the predictor takes them.
+            targets: their quantized values, int32 (B, C, H, W), in {0, …, levels - 1}.
+            class_ids: their classes, int32 (B,), which unconditional models ignore.
 
         Returns: the loss, a 0-dimensional Variable.
         """
-        logits = self.predictor(x, label)
-        if self.predictor.out_dims == 1:  # one logit a value: (B, 1, C, H, W)
-            nll = F.sigmoid_cross_entropy(F.squeeze(logits, axis=1), t, normalize=False)
-        else:
-            nll = F.softmax_cross_entropy(logits, t, normalize=False)
-        values = math.prod(t.shape[1:])
+        outputs = self.predictor(x, class_ids)
+        nll = F.average(self.predictor.distribution.nll(outputs, targets))
+        values = math.prod(targets.shape[1:])
         chainer.report({'nll': nll, 'bits/dim': nll.array / (values * math.log(2))}, self)
-        return nll / values if self.normalize else nll
+        return nll / values if self.reduce == 'mean' else nll

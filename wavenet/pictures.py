@@ -1,126 +1,122 @@
-"""Pictures of samples, in files."""
+"""Samples as image files and as animations."""
 import os
-import tempfile
 
-import matplotlib.animation
-import matplotlib.figure
-import matplotlib.image
 import numpy as np
 from chainer.backends import cuda
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from PIL import Image
 
 from wavenet.storage.files import atomic_write
 
-PICTURES = {'.png': 'png', '.jpg': 'jpeg', '.jpeg': 'jpeg'}
-ANIMATIONS = {'.gif': 'gif'}
-GIF_FRAMES = 60
+# File name endings and Pillow's names of the formats
+IMAGE_FORMATS = {'.png': 'png', '.jpg': 'jpeg', '.jpeg': 'jpeg'}
+ANIMATION_FORMATS = {'.gif': 'gif'}
+
+GRAY = 0.5            # lines between images, and pixels without a value
+MAX_STEPS = 60        # of an animation: it shows several pixels at once if an image has more
+FRAME_DURATION = 80   # milliseconds
 
 
 def file_format(path, formats):
-    """The one of PICTURES or ANIMATIONS that the path's ending names. Raises: ValueError."""
+    """Returns the format of a path, from IMAGE_FORMATS or ANIMATION_FORMATS.
+
+    Raises: ValueError if the path has another ending.
+    """
     ending = os.path.splitext(path)[1].lower()
     if ending not in formats:
-        raise ValueError('{}: the ending must be {}'.format(path, ' or '.join(formats)))
+        raise ValueError(f'{path}: the ending must be {" or ".join(formats)}')
     return formats[ending]
 
 
 def square(samples):
-    """count² samples (B, C, H, W) as cells (count, count, C, H, W): see `grid`."""
+    """Arranges n² samples (n², C, H, W) as cells (n, n, C, H, W); see `grid`."""
     return grid(samples, int(len(samples) ** 0.5))
 
 
 def grid(samples, rows):
-    """Samples (rows · columns, C, H, W) as cells (rows, columns, C, H, W), the author's way: down the
-    columns."""
+    """Arranges samples (rows · columns, C, H, W) as cells (rows, columns, C, H, W).
+
+    The samples fill one column after the other, as in the author's generate.py.
+    """
     return samples.reshape((-1, rows) + samples.shape[1:]).swapaxes(0, 1)
 
 
 def completions(originals, samples, rows):
-    """Cells of completions, a line for each original: itself, what was kept, what was drawn.
+    """Arranges completed images: each row shows an original, what was kept of it, its completions.
 
     Args:
-        originals: (N, C, H, W).
-        samples: (N * count, C, H, W), `count` completions of each, one after the other.
-        rows: that were kept.
+        originals: array (N, C, H, W) on the CPU.
+        samples: array (N * count, C, H, W) on any device: `count` completions of the first
+            original, then those of the second one, and so on.
+        rows: number of image rows that were kept.
 
-    Returns: floating (N, 2 + count, C, H, W).
+    Returns: cells, a NumPy array (N, 2 + count, C, H, W).
     """
     samples = cuda.to_cpu(samples).reshape((len(originals), -1) + originals.shape[1:])
     kept = originals.copy()
-    kept[:, :, rows:] = 0.5                                  # gray where nothing is known
+    kept[:, :, rows:] = GRAY
     return np.concatenate([originals[:, None], kept[:, None], samples], axis=1)
 
 
 def save(path, cells, scale=1):
-    """Writes pictures side by side as one.
+    """Writes cells as one image file. The same cells give the same bytes.
 
     Args:
-        path: of the file, .png or .jpg.
-        cells: floating (rows, columns, C, H, W) in [0, 1], NumPy or CuPy; C is 1 or 3.
-        scale: side of the square that stands for a pixel; above 1, a gray line of that width sets
-            the pictures apart.
+        path: ends in .png or .jpg.
+        cells: floating-point array (rows, columns, C, H, W) in [0, 1] on any device; C is 1 or 3.
+        scale: each pixel becomes a square of scale × scale. Above 1, gray lines of that width
+            separate the cells.
 
-    Raises: ValueError for another ending, OSError where the file cannot be written.
+    Raises: ValueError for another ending, OSError if the file cannot be written.
     """
-    kind = file_format(path, PICTURES)
+    kind = file_format(path, IMAGE_FORMATS)
     with atomic_write(path) as file:
-        matplotlib.image.imsave(file, _side_by_side(cuda.to_cpu(cells), scale), format=kind)
+        Image.fromarray(_tile(cuda.to_cpu(cells), scale)).save(file, format=kind)
 
 
-def save_drawing(path, cells, scale=1, rows=None):
-    """Writes an animated GIF of how the pictures were drawn, pixel by pixel, from gray.
+def read(path):
+    """Reads an image file as RGB, uint8 (height, width, 3)."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert('RGB'))
 
-    Args: as for `save`; the path ends in .gif. With `rows`, the cells are those of `completions`:
-        drawn is from the third column on, below these rows.
 
-    Raises: ValueError for another ending, OSError where the file cannot be written.
+def save_animation(path, cells, scale=1, rows=None):
+    """Writes a GIF that shows how the images were generated, pixel by pixel, starting from gray.
+
+    Args:
+        path: ends in .gif.
+        cells, scale: as in `save`.
+        rows: None, or the number of rows that were kept if the cells come from `completions`. The
+            animation then shows the first two columns and these rows from the start.
+
+    Raises: ValueError for another ending, OSError if the file cannot be written.
     """
-    file_format(path, ANIMATIONS)
-    cells = cuda.to_cpu(cells)
-    pixels = cells.shape[3] * cells.shape[4]
-    number = np.arange(pixels).reshape(cells.shape[3:])      # in the order of drawing
-    first = 0 if rows is None else rows * cells.shape[4]
-    given = number < first
+    kind = file_format(path, ANIMATION_FORMATS)
+    first, *others = _frames(cuda.to_cpu(cells), scale, rows)
+    with atomic_write(path) as file:
+        first.save(file, format=kind, save_all=True, append_images=others,
+                   duration=FRAME_DURATION, loop=0)
+
+
+def _frames(cells, scale, rows):
+    """Yields the frames of an animation as Pillow images."""
+    columns, height, width = cells.shape[1], *cells.shape[3:]
+    order = np.arange(height * width).reshape(height, width)
+    start = 0 if rows is None else rows * width
+    given = order < start                                       # (H, W)
     if rows is not None:
-        given = given | (np.arange(cells.shape[1]) < 2)[:, None, None, None]
-    height, width, _ = _side_by_side(cells, scale).shape
-    dpi = 100
-    figure = matplotlib.figure.Figure((width / dpi, height / dpi), dpi)
-    FigureCanvasAgg(figure)
-    image = figure.figimage(np.zeros((height, width, 3), 'u1'))
-    writer = matplotlib.animation.PillowWriter(fps=12)
-    with tempfile.TemporaryDirectory() as folder:
-        temporary = os.path.join(folder, 'drawing.gif')
-        with writer.saving(figure, temporary, dpi):
-            for done in np.linspace(first, pixels, min(pixels - first, GIF_FRAMES) + 1).astype(int):
-                shown = np.where(given | (number < done), cells, 0.5)
-                image.set_data(_side_by_side(shown, scale))
-                writer.grab_frame()
-        with open(temporary, 'rb') as drawing, atomic_write(path) as file:
-            file.write(drawing.read())
+        is_sample = np.arange(columns) >= 2
+        given = given | ~is_sample[:, None, None, None]         # (columns, 1, H, W)
+    steps = min(order.size - start, MAX_STEPS)
+    for pixels in np.linspace(start, order.size, steps + 1).astype(int):
+        yield Image.fromarray(_tile(np.where(given | (order < pixels), cells, GRAY), scale))
 
 
-def page(width, height):
-    """An empty white Matplotlib figure of so many inches, which needs no display."""
-    figure = matplotlib.figure.Figure((width, height), facecolor='white')
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def round_numbers(axis):
-    """Labels the axis of a Matplotlib plot, whose scale is logarithmic, with few and round numbers."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter(StrMethodFormatter('{x:,g}'))
-    axis.set_minor_formatter(NullFormatter())
-
-
-def _side_by_side(cells, scale):
-    """(rows, columns, C, H, W) in [0, 1] → uint8 (height, width, 3)"""
+def _tile(cells, scale):
+    """Joins cells (rows, columns, C, H, W) in [0, 1] to one RGB image, uint8 (height, width, 3)."""
     if scale > 1:
-        cells = np.pad(cells, [(0, 0)] * 3 + [(0, 1)] * 2, constant_values=0.5)
+        cells = np.pad(cells, [(0, 0)] * 3 + [(0, 1)] * 2, constant_values=GRAY)
     rows, columns, channels, height, width = cells.shape
-    grid = cells.transpose(0, 3, 1, 4, 2).reshape(rows * height, columns * width, channels)
-    grid = (grid * 255 + 0.5).astype('u1')
-    grid = np.broadcast_to(grid, grid.shape[:2] + (3,))      # gray becomes R = G = B
-    return grid.repeat(scale, axis=0).repeat(scale, axis=1)
+    image = cells.transpose(0, 3, 1, 4, 2).reshape(rows * height, columns * width, channels)
+    image = (image * 255 + 0.5).astype('u1')
+    image = np.broadcast_to(image, image.shape[:2] + (3,))      # grayscale becomes R = G = B
+    return image.repeat(scale, axis=0).repeat(scale, axis=1)

@@ -1,9 +1,9 @@
-"""What generation costs, beside one run of the model over the same pictures.
+"""The time and memory of generation, compared with one run of the model over the same images.
 
     python tests/benchmarks/bench_generation.py [--model gated] [--gpu 0]
 
-Prints three tables, of medians: batches, picture sizes, and memory. The post's loop runs the model
-once for each value; its time is that many times the run's, and is not waited for.
+It prints three tables of medians: by batch size, by image size, and of memory. The post's loop runs
+the model once for each value, so its time is computed from that of one run.
 """
 import os
 import sys
@@ -11,93 +11,124 @@ import time
 import tracemalloc
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..'))
-import wavenet  # noqa: E402, F401
+import wavenet  # noqa: E402, F401, I001  before Chainer
 import chainer  # noqa: E402
 import numpy as np  # noqa: E402
 
 from wavenet import cli, models, sampling  # noqa: E402
 from wavenet.families.gated import model as gated  # noqa: E402
 
+COLORS, BLOCKS, OUT_HIDDEN_DIMS, LEVELS = 3, 15, 16, 8
+HIDDEN_DIMS = {'pixelcnn': 256, 'gated': 128}  # train.py's defaults
 
-def measure(function, repeats):
+
+def make_parser():
+    parser = cli.ArgumentParser(description=__doc__.split('\n')[0])
+    cli.add_device_options(parser)
+    parser.add_argument('--model', choices=sorted(HIDDEN_DIMS), default='pixelcnn',
+                        help='the model to measure (default: %(default)s)')
+    parser.add_argument('--repeats', type=cli.whole_number(1), default=5, metavar='N',
+                        help='how often each time is measured (default: %(default)s)')
+    return parser
+
+
+def make_model(name):
+    build = {'pixelcnn': models.PixelCNN, 'gated': gated.GatedPixelCNN}[name]
+    return build(COLORS, HIDDEN_DIMS[name], BLOCKS, OUT_HIDDEN_DIMS, LEVELS)
+
+
+def run(model, shape):
+    """One run of the model over images (B, C, H, W)."""
+    x = model.device.send(np.random.rand(*shape).astype('f'))
+    class_ids = model.device.send(np.arange(len(x)).astype('i') % gated.NUM_CLASSES)
+    with chainer.no_backprop_mode(), chainer.using_config('train', False):
+        chainer.backends.cuda.to_cpu(model(x, class_ids).array)
+
+
+def generate(model, shape):
+    chainer.backends.cuda.to_cpu(sampling.generate(model, shape, seed=0))
+
+
+def median_time(function, repeats, *args):
+    """Median of the seconds that some calls of the function take."""
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
-        function()
+        function(*args)
         times.append(time.perf_counter() - start)
     return np.median(times)
 
 
-def main():
-    parser = cli.ArgumentParser(description=__doc__.split('\n')[0])
-    cli.add_device_options(parser)
-    parser.add_argument('--model', choices=('pixelcnn', 'gated'), default='pixelcnn')
-    parser.add_argument('--repeats', type=cli.whole_number(1), default=5, metavar='N')
-    args = parser.parse_args()
-    with parser.reporting():
-        device = cli.use_device(args)
-    np.random.seed(0)
-    # train.py's defaults, of 8 levels
-    model = models.PixelCNN(3, 256, 15, 16, 8) if args.model == 'pixelcnn' \
-        else gated.GatedPixelCNN(3, 128, 15, 16, 8)
-    model.to_device(device)
+def print_times(model, title, cases, repeats):
+    """A table of generation. cases: the name and the shape of each row."""
+    head = title, 'run of the model', 'generation', 'ratio', "the post's loop", 'µs a pixel'
+    print(f'\n| {" | ".join(head)} |\n{"| --- " * len(head)}|')
+    for name, shape in cases:
+        batch, _, height, width = shape
+        run(model, shape)                                    # warms up
+        one_run = median_time(run, repeats, model, shape)
+        generation = median_time(generate, repeats, model, shape)
+        loop = one_run * np.prod(shape[1:])
+        pixel = generation / (batch * height * width) * 1e6
+        print(f'| {name} | {one_run:.2f} s | {generation:.2f} s | {generation / one_run:.2f} | '
+              f'{loop:.0f} s | {pixel:.1f} |', flush=True)
 
-    def forward(shape):
-        x = device.send(np.random.rand(*shape).astype('f'))
-        label = device.send(np.arange(len(x)).astype('i') % gated.CLASSES)
-        with chainer.no_backprop_mode(), chainer.using_config('train', False):
-            chainer.backends.cuda.to_cpu(model(x, label).array)
 
-    def generate(shape):
-        chainer.backends.cuda.to_cpu(sampling.generate(model, shape, seed=0))
-
-    def row(name, shape, repeats):
-        forward(shape)
-        run = measure(lambda: forward(shape), repeats)
-        drawing = measure(lambda: generate(shape), repeats)
-        values = int(np.prod(shape[1:]))
-        print('| {} | {:.2f} s | {:.2f} s | {:.2f} | {:.0f} s | {:.1f} |'.format(
-            name, run, drawing, drawing / run, run * values,
-            drawing / shape[0] / shape[2] / shape[3] * 1e6), flush=True)
-
-    head = ('run of the model', 'generation', 'ratio', "the post's loop", 'µs a pixel')
-    for title, cases in (
-            ('pictures of 28×28', [(b, 28) for b in (1, 4, 16, 32, 100)]),
-            ('size, 16 pictures', [(16, s) for s in (7, 14, 28, 56)])):
-        print('\n| {} | {} |\n{}|'.format(title, ' | '.join(head), '| --- ' * 6))
-        for batch, size in cases:
-            name = batch if 'pictures of' in title else '{0}×{0}'.format(size)
-            row(name, (batch, 3, size, size), args.repeats)
-
-    # Of each block rows of the maps in its middle (gated: two of the vertical stack, two that go to the
-    # horizontal one, and twice two of what the next row gets), and what belongs to one pixel; of the
-    # weights, the sorted ones; and the draws, 8 bytes each
-    print('\n| memory | rows of maps, weights, draws | measured peak |\n| --- | --- | --- |')
-    blocks, maps = 15, 128
-    weights = sum(param.size for param in model.params()) * 4
+def print_memory(model, name):
+    print('\n| memory | rows of maps, weights, uniforms | measured peak |\n| --- | --- | --- |')
     for batch, height, width in ((16, 28, 28), (100, 28, 28), (1, 16, 256)):
-        columns = blocks * (2 * width + 6 if device.xp is np else 5 * width + 5)
-        if args.model == 'gated':
-            columns = (1 + blocks) * (8 * width + 10) + 4 * width
-        formula = 4 * maps * batch * columns + weights + 24 * height * width * batch
-        peak = peak_memory(device, lambda: generate((batch, 3, height, width)))
-        print('| {} of {}×{} | {:.0f} MB | {:.0f} MB |'.format(
-            batch, height, width, formula / 1e6, peak / 1e6), flush=True)
+        expected = expected_memory(model, name, batch, height, width)
+        peak = peak_memory(generate, model, (batch, COLORS, height, width))
+        print(f'| {batch} of {height}×{width} | {expected / 1e6:.0f} MB | {peak / 1e6:.0f} MB |',
+              flush=True)
 
 
-def peak_memory(device, function):
-    """What a function allocates, in bytes; on a GPU, what CuPy's pool took of the device for it"""
-    if device.xp is np:
+def expected_memory(model, name, batch, height, width):
+    """Bytes of the feature maps that later pixels need, of the weights and of the uniform numbers.
+
+    Each block keeps two rows of 128 maps on a CPU and five on a GPU, and the maps of one pixel. A
+    gated block keeps eight rows: two of the vertical stack, two of what the horizontal stack gets,
+    and four of what the next row gets.
+    """
+    maps = 128
+    if name == 'gated':
+        columns = (1 + BLOCKS) * (8 * width + 10) + 4 * width
+    elif model.xp is np:
+        columns = BLOCKS * (2 * width + 6)
+    else:
+        columns = BLOCKS * (5 * width + 5)
+    weights = sum(param.size for param in model.params())
+    return 4 * maps * batch * columns + 4 * weights + 8 * COLORS * height * width * batch
+
+
+def peak_memory(function, model, *args):
+    """The bytes that a function allocates; on a GPU, those that CuPy's pool takes of the device."""
+    if model.xp is np:
         tracemalloc.start()
-        function()
+        function(model, *args)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return peak
     pool = chainer.backends.cuda.memory_pool
     pool.free_all_blocks()
     before = pool.total_bytes()
-    function()
+    function(model, *args)
     return pool.total_bytes() - before
+
+
+def main():
+    parser = make_parser()
+    args = parser.parse_args()
+    with parser.reporting():
+        device = cli.use_device(args)
+    np.random.seed(0)
+    model = make_model(args.model)
+    model.to_device(device)
+    print_times(model, 'images of 28×28', [
+        (batch, (batch, COLORS, 28, 28)) for batch in (1, 4, 16, 32, 100)], args.repeats)
+    print_times(model, 'size, 16 images', [
+        (f'{size}×{size}', (16, COLORS, size, size)) for size in (7, 14, 28, 56)], args.repeats)
+    print_memory(model, args.model)
 
 
 if __name__ == '__main__':

@@ -1,24 +1,26 @@
-"""What several processes gain: weak and strong scaling, and the share of the all-reduce in a step.
+"""The gain of several processes: weak and strong scaling, and the share of the all-reduce.
 
     mpiexec -n 2 --bind-to none python tests/benchmarks/bench_scaling.py [--repeats 7]
     mpiexec -n N python tests/benchmarks/bench_scaling.py --communicator pure_nccl --gpu 0
 
-Of the post's model, of 28×28 RGB pictures, 8 levels; a step is forward, backward, ChainerMN's
-all-reduce, Adam, and the messages of train.py, the losses and whether to stop. One process with all
-cores (or one GPU) and N processes that share them (or have one each) take turns in one run; while
-one works alone, the others sleep. The tables have medians, and medians of the ratios of a round.
-"Waiting" is for the slowest process, before the all-reduce.
+It measures the post's model with RGB images of 28×28 and 8 levels. A step is forward, backward,
+ChainerMN's all-reduce, Adam, and the messages of train.py: the losses, and whether to stop. One
+process with all cores (or one GPU) and N processes that share the cores (or have a GPU each) take
+turns in one run; while one process works alone, the others sleep. The tables show medians, and
+medians of the ratios within a round. "Waiting" is the time that a process waits for the slowest
+one, before the all-reduce.
 
-The last table is no measurement. It is a model of steps on GPUs: arithmetic / its speed, and then,
-since ChainerMN does not overlap them, a ring all-reduce of the gradients,
-2 (N - 1) · (bytes / N / the slowest link's speed + latency).
+The last table is not measured. It is a model of steps on GPUs: the time of the arithmetic, and then
+that of a ring all-reduce of the gradients, since ChainerMN does not overlap them,
+2 (N - 1) · (bytes / N / speed of the slowest link + latency).
 """
 import os
 import sys
 import time
+from typing import NamedTuple
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..'))
-import wavenet  # noqa: E402, F401
+import wavenet  # noqa: E402, F401, I001  before Chainer
 import chainer  # noqa: E402
 import numpy as np  # noqa: E402
 
@@ -36,21 +38,21 @@ def make_model(hidden_dims, block_num):
 
 
 def flops(hidden_dims, block_num, batch):
-    """Of a step, without what the masks leave out of the taps: backward is twice forward"""
+    """Floating-point operations of a step, without masked taps. Backward takes twice forward."""
     half = hidden_dims // 2
     multiplications = (
-        25 * COLORS * hidden_dims                                  # 7×7, of which 24 + 1 are seen
-        + block_num * (2 * hidden_dims * half + 5 * half * half)   # 3×3, of which 4 + 1 are
+        25 * COLORS * hidden_dims                                  # 24 + 1 of the 7×7 taps
+        + block_num * (2 * hidden_dims * half + 5 * half * half)   # 4 + 1 of the 3×3 taps
         + OUT_HIDDEN_DIMS * (hidden_dims + COLORS * LEVELS))
     return 3 * 2 * multiplications * PIXELS * batch
 
 
 def gradient_bytes(hidden_dims, block_num):
-    return 4 * models.count_parameters(COLORS, hidden_dims, block_num, OUT_HIDDEN_DIMS, LEVELS)
+    return 4 * make_model(hidden_dims, block_num).count_params()
 
 
 class Worker:
-    """One of the processes, with a model and the batches it is trained on."""
+    """One of the processes, with a model and its batches."""
 
     def __init__(self, team, device):
         from chainermn import create_multi_node_optimizer
@@ -80,7 +82,11 @@ class Worker:
         return time.perf_counter()
 
     def steps(self, batch, count, cores, together):
-        """Seconds a step; of its parts, too, where all processes do it together."""
+        """Does some steps, alone or all processes together.
+
+        Returns: seconds of a 'step' and, together, of 'waiting' and of the 'all-reduce'; empty in
+        processes that sleep meanwhile.
+        """
         sleeping_barrier(self.team)
         if not together and self.team.rank:
             sleeping_barrier(self.team)
@@ -96,7 +102,7 @@ class Worker:
                 start = self.now()
             optimizer.update(optimizer.target, *arrays)
             if together:
-                for loss in range(2):
+                for _ in range(2):                           # two losses
                     self.team.comm.allreduce_obj(1.0)
                 self.team.gather(0)
         self.parts['step'] = self.now() - start
@@ -106,7 +112,7 @@ class Worker:
 
 
 def sleeping_barrier(team):
-    """MPI's own would keep a core busy."""
+    """Waits for all processes. MPI's own barrier would keep a core busy."""
     request = team.comm.mpi_comm.Ibarrier()
     while not request.Test():
         time.sleep(0.002)
@@ -114,85 +120,109 @@ def sleeping_barrier(team):
 
 def use_cores(cores):
     threads.WORKERS = cores
-    for library in threads._libraries:
+    for library in threads._blas.lib_controllers:
         library.set_num_threads(cores)
 
 
+class Row(NamedTuple):
+    """A row of the measured table."""
+    name: str
+    processes: int
+    cores: int    # of each process
+    batch: int    # of each process
+    rounds: list  # what `Worker.steps` returns, for each round
+
+    def median(self, part):
+        return median(results[part] for results in self.rounds)
+
+
 def measure(worker, cores, repeats, count):
-    """For each row of the table, (N, cores each, batch each, rounds of parts)."""
     size = worker.team.size
     each = max(1, cores // size)
-    rows = [(1, cores, BATCH), (size, each, max(1, BATCH // size)), (1, cores, size * BATCH),
-            (size, each, BATCH), (1, each, BATCH)]
-    rounds = [[] for _ in rows]
+    rows = [
+        Row('one process', 1, cores, BATCH, []),
+        Row('strong scaling', size, each, max(1, BATCH // size), []),
+        Row('one process', 1, cores, size * BATCH, []),
+        Row('weak scaling', size, each, BATCH, []),
+        Row('one process, the other cores idle', 1, each, BATCH, [])]
     for _ in range(repeats):
-        for (processes, threads, batch), results in zip(rows, rounds):
-            results.append(worker.steps(batch, count, threads, processes > 1))
-    return [row + (results,) for row, results in zip(rows, rounds)]
+        for row in rows:
+            row.rounds.append(worker.steps(row.batch, count, row.cores, row.processes > 1))
+    return rows
 
 
 def median(values):
     return float(np.median(list(values)))
 
 
-def print_measured(rows, gpu, unit):
-    names = ['one process', 'strong scaling', 'one process', 'weak scaling',
-             'one process, {}'.format('again' if gpu else 'the other cores idle')]
-    print('\n| {} maps, {} blocks | processes × {} | batch | step | images/s | to one process | '
-          'waiting | all-reduce |'.format(*MEASURED, unit))
+def print_measured(rows, gpu):
+    maps, blocks = MEASURED
+    unit = 'GPUs' if gpu else 'cores'
+    print(f'\n| {maps} maps, {blocks} blocks | processes × {unit} | batch | step | images/s | '
+          f'to one process | waiting | all-reduce |')
     print('| --- ' * 8 + '|')
-    for n, (name, (processes, cores, batch, rounds)) in enumerate(zip(names, rows)):
-        step = median(results['step'] for results in rounds)
-        ratio = '{:.2f}'.format(median(
-            other['step'] / results['step'] for other, results in zip(rows[n - 1][3], rounds))) \
-            if processes > 1 else ''
-        shares = ['{:.1f} %'.format(100 * median(
-            results[part] / results['step'] for results in rounds)) if processes > 1 else ''
-            for part in ('waiting', 'all-reduce')]
-        print('| {} | {} × {} | {}{} | {:.3f} s | {:.1f} | {} | {} | {} |'.format(
-            name, processes, 1 if gpu else cores, '{} × '.format(processes) * (processes > 1), batch,
-            step, processes * batch / step, ratio, *shares))
-    _, _, _, weak = rows[3]
-    seconds = median(results['all-reduce'] for results in weak)
-    size = rows[3][0]
-    moved = 2 * (size - 1) / size * gradient_bytes(*MEASURED)
-    print('\nThe all-reduce of {:.2f} MB took {:.2f} ms: {:.2f} GB/s. One process on its share of the '
-          'machine plus it: {:.3f} s a step; measured, {:.3f} s.'.format(
-              gradient_bytes(*MEASURED) / 1e6, seconds * 1e3, moved / seconds / 1e9,
-              median(results['step'] for results in rows[4][3]) + seconds,
-              median(results['step'] for results in weak)))
+    for one, row in zip([None] + rows, rows):
+        name = 'one process, again' if gpu and row is rows[-1] else row.name
+        step, cores = row.median('step'), 1 if gpu else row.cores
+        batch, ratio, shares = row.batch, '', ['', '']
+        if row.processes > 1:
+            batch = f'{row.processes} × {batch}'
+            ratio = median(before['step'] / results['step']
+                           for before, results in zip(one.rounds, row.rounds))
+            ratio = f'{ratio:.2f}'
+            shares = [median(results[part] / results['step'] for results in row.rounds)
+                      for part in ('waiting', 'all-reduce')]
+            shares = [f'{100 * share:.1f} %' for share in shares]
+        cells = [name, f'{row.processes} × {cores}', batch, f'{step:.3f} s',
+                 f'{row.processes * row.batch / step:.1f}', ratio, *shares]
+        print(f'| {" | ".join(map(str, cells))} |')
+
+    weak, alone = rows[3:]
+    size, seconds = gradient_bytes(*MEASURED), weak.median('all-reduce')
+    moved = 2 * (weak.processes - 1) / weak.processes * size
+    print(f'\nThe all-reduce of {size / 1e6:.2f} MB took {seconds * 1e3:.2f} ms: '
+          f'{moved / seconds / 1e9:.2f} GB/s. One process on its share of the machine plus the '
+          f'all-reduce: {alone.median("step") + seconds:.3f} s a step; measured: '
+          f'{weak.median("step"):.3f} s.')
 
 
 def print_predicted(args):
+    maps, blocks = PREDICTED
     compute = flops(*PREDICTED, BATCH) / (args.tflops * 1e12)
     size = gradient_bytes(*PREDICTED)
-    print('\n| {} maps, {} blocks, batch {} of each GPU | steps/s | images/s | all-reduce | to one GPU |'
-          .format(*PREDICTED, BATCH))
+    print(f'\n| {maps} maps, {blocks} blocks, batch {BATCH} on each GPU | steps/s | images/s | '
+          f'all-reduce | to one GPU |')
     print('| --- ' * 5 + '|')
     for name, gpus, link in (('1 GPU', 1, args.link), ('8 on one host', 8, args.link),
                              ('64 on eight', 64, args.network)):
         reduce = 2 * (gpus - 1) * (size / gpus / (link * 1e9) + args.latency * 1e-6)
         step = compute + reduce
-        print('| {} | {:.1f} | {:.0f} | {:.2f} ms, {:.1f} % | {:.1f} |'.format(
-            name, 1 / step, gpus * BATCH / step, reduce * 1e3, 100 * reduce / step,
-            gpus * compute / step))
-    print('\nAssumed: {:.3g} GFLOP a step at {:g} TFLOP/s; {:.3g} MB of gradients, in float32; '
-          '{:g} GB/s between the GPUs of a host, {:g} GB/s between hosts, {:g} µs a message.'.format(
-              flops(*PREDICTED, BATCH) / 1e9, args.tflops, size / 1e6, args.link, args.network,
-              args.latency))
+        print(f'| {name} | {1 / step:.1f} | {gpus * BATCH / step:.0f} | '
+              f'{reduce * 1e3:.2f} ms, {100 * reduce / step:.1f} % | {gpus * compute / step:.1f} |')
+    gflop = flops(*PREDICTED, BATCH) / 1e9
+    print(f'\nAssumed: {gflop:.3g} GFLOP a step at {args.tflops:g} TFLOP/s; '
+          f'{size / 1e6:.3g} MB of gradients in float32; {args.link:g} GB/s between the GPUs of a '
+          f'host, {args.network:g} GB/s between hosts, {args.latency:g} µs a message.')
 
 
-def main():
+def make_parser():
     parser = cli.ArgumentParser(description=__doc__.split('\n')[0])
     cli.add_device_options(parser)
     teams.add_option(parser)
-    parser.add_argument('--repeats', type=cli.whole_number(1), default=7, metavar='N')
-    parser.add_argument('--steps', type=cli.whole_number(1), default=4, metavar='N')
+    parser.add_argument('--repeats', type=cli.whole_number(1), default=7, metavar='N',
+                        help='how often all rows are measured (default: %(default)s)')
+    parser.add_argument('--steps', type=cli.whole_number(1), default=4, metavar='N',
+                        help='steps of one measurement (default: %(default)s)')
     for name, default, what in (
             ('tflops', 10, 'TFLOP/s that a GPU reaches'), ('link', 100, 'GB/s within a host'),
             ('network', 10, 'GB/s between hosts'), ('latency', 20, 'µs of a message')):
-        parser.add_argument('--' + name, type=cli.positive_number, default=default, metavar='X',
-                            help='assumed: {} (default: %(default)s)'.format(what))
+        parser.add_argument(f'--{name}', type=cli.positive_number, default=default, metavar='X',
+                            help=f'assumed: {what} (default: %(default)s)')
+    return parser
+
+
+def main():
+    parser = make_parser()
     if '--communicator' not in sys.argv:
         sys.argv += ['--communicator', 'naive']
     args, team = teams.join(parser)
@@ -205,7 +235,7 @@ def main():
     worker = Worker(team, device)
     rows = measure(worker, cores, args.repeats, args.steps)
     if team.rank == 0:
-        print_measured(rows, args.gpu >= 0, 'GPUs' if args.gpu >= 0 else 'cores')
+        print_measured(rows, args.gpu >= 0)
         print_predicted(args)
 
 

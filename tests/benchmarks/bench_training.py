@@ -1,13 +1,14 @@
-"""What a training step costs: forward, backward and Adam, beside Chainer's own convolution and PyTorch.
+"""The cost of a training step, compared with Chainer's own convolution and with PyTorch.
 
     python tests/benchmarks/bench_training.py [--model gated] [--gpu 0 [--tf32]] [--repeats 5]
 
-All compute the same: the post's model, or the gated one in the paper's form, batch 16 of 28×28 RGB,
-8 levels, softmax cross entropy, Adam, on the same cores. In PyTorch the two convolutions of a gate
-are one, and no row is computed that would be cropped. Their steps take turns in one run; the table
-has medians, and medians of the ratios of neighbours. PyTorch is left out where it is not installed.
-On a CPU a second table has the peak memory of three steps in a process that does nothing else, and
-the first lines of a profile of ours.
+A step is forward, backward and Adam. All three compute the same on the same cores: the post's
+model, or the gated one in the paper's form, with a batch of 16 RGB images of 28×28, 8 levels,
+softmax cross entropy and Adam. In PyTorch, too, the two convolutions of a gate are one, and no row
+is computed that would be cropped. The steps of the three take turns in one run; the table shows
+medians, and medians of the ratios of neighbouring steps. PyTorch is left out if it is not
+installed. On a CPU a second table shows the peak memory of three steps in a process that does
+nothing else, and the first lines of a profile of our step follow.
 """
 import argparse
 import cProfile
@@ -19,7 +20,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..'))
-import wavenet  # noqa: E402, F401
+import wavenet  # noqa: E402, F401, I001  before Chainer
 import chainer  # noqa: E402
 import chainer.functions as F  # noqa: E402
 import numpy as np  # noqa: E402
@@ -34,6 +35,7 @@ OURS = masked_convolution.masked_chain_2d
 
 
 def chainers_convolutions(x, layers, relu=True, shortcut=False):
+    """`masked_chain_2d` by Chainer's own convolutions."""
     y = x
     for n, (W, b, mask, pad) in enumerate(layers):
         y = F.convolution_2d(F.relu(y) if n or relu else y, W * mask, b, pad=pad)
@@ -41,6 +43,7 @@ def chainers_convolutions(x, layers, relu=True, shortcut=False):
 
 
 def chainer_step(device, kind, hidden_dims, block_num, batch, convolutions):
+    """A function that does one step in Chainer, with such convolutions."""
     predictor = models.PixelCNN if kind == 'pixelcnn' else gated.GatedPixelCNN
     model = models.Classifier(predictor(3, hidden_dims, block_num, 16, LEVELS))
     model.to_device(device)
@@ -56,7 +59,7 @@ def chainer_step(device, kind, hidden_dims, block_num, batch, convolutions):
 
 
 def torch_masked(in_channels, out_channels, ksize, mask='B', parts=1):
-    """A masked convolution, or some of one input side by side"""
+    """A masked convolution; with `parts`, as many of them of one input, as one convolution."""
     import torch
     ksize = ksize if isinstance(ksize, tuple) else (ksize, ksize)
 
@@ -110,13 +113,14 @@ def torch_gated(hidden_dims, block_num):
             super().__init__()
             half = ksize // 2
             self.last = last
-            self.border = half, half, half + (mask == 'A'), -(mask == 'A')  # left, right, top, bottom
+            # left, right, top, bottom
+            self.border = half, half, half + (mask == 'A'), -(mask == 'A')
             self.vertical = torch.nn.Conv2d(in_channels, 2 * hidden_dims, (half + 1, ksize))
             self.to_h = torch.nn.Conv2d(2 * hidden_dims, 2 * hidden_dims, 1, groups=2)
             self.horizontal = torch_masked(in_channels, hidden_dims, (1, ksize), mask, parts=2)
             self.output = torch_masked(hidden_dims, hidden_dims, 1)
             self.labels = torch.nn.ModuleList([
-                torch.nn.Embedding(gated.CLASSES, 2 * hidden_dims) for _ in range(2 - last)])
+                torch.nn.Embedding(gated.NUM_CLASSES, 2 * hidden_dims) for _ in range(2 - last)])
 
         def forward(self, v, h, label):
             v = self.vertical(torch.nn.functional.pad(v, self.border))
@@ -140,10 +144,12 @@ def torch_gated(hidden_dims, block_num):
 
 
 def torch_step(gpu, kind, hidden_dims, block_num, batch, tf32):
-    import torch  # here, since it would count as memory of the others
+    """A function that does one step in PyTorch."""
+    import torch  # not at the top, where it would count as memory of the others
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
     place = torch.device('cuda', gpu) if gpu is not None else torch.device('cpu')
-    model, forward = {'pixelcnn': torch_pixelcnn, 'gated': torch_gated}[kind](hidden_dims, block_num)
+    make_model = {'pixelcnn': torch_pixelcnn, 'gated': torch_gated}[kind]
+    model, forward = make_model(hidden_dims, block_num)
     model.to(place)
     optimizer = torch.optim.Adam(model.parameters())
     x, t, label = [torch.from_numpy(array).to(place) for array in batch]
@@ -162,21 +168,24 @@ def torch_step(gpu, kind, hidden_dims, block_num, batch, tf32):
 
 def make_step(peer, device, gpu, kind, size, tf32=False):
     t = np.random.RandomState(0).randint(0, LEVELS, (16, 3, 28, 28)).astype('i')
-    batch = t.astype('f') / (LEVELS - 1), t, np.arange(16).astype('i') % gated.CLASSES
+    batch = t.astype('f') / (LEVELS - 1), t, np.arange(16).astype('i') % gated.NUM_CLASSES
     if peer == 'torch':
         return torch_step(gpu, kind, *size, batch, tf32)
-    return chainer_step(device, kind, *size, batch, OURS if peer == 'ours' else chainers_convolutions)
+    convolutions = OURS if peer == 'ours' else chainers_convolutions
+    return chainer_step(device, kind, *size, batch, convolutions)
 
 
 def print_row(size, values, unit, ratios):
-    cells = ['{:.3f} {}'.format(value, unit) for value in values] + ['—'] * (3 - len(values))
-    cells += ['{:.2f}'.format(ratio) for ratio in ratios] + ['—'] * (2 - len(ratios))
-    print('| {} maps, {} blocks | {} |'.format(*size, ' | '.join(cells)), flush=True)
+    """values: ours, Chainer's and, if it is installed, PyTorch's. ratios: ours to the others."""
+    maps, blocks = size
+    cells = [f'{value:.3f} {unit}' for value in values] + ['—'] * (3 - len(values))
+    cells += [f'{ratio:.2f}' for ratio in ratios] + ['—'] * (2 - len(ratios))
+    print(f'| {maps} maps, {blocks} blocks | {" | ".join(cells)} |', flush=True)
 
 
 def print_head(title):
-    print('\n| {} | ours | Chainer\'s convolution | PyTorch | ours / Chainer | ours / PyTorch |'
-          .format(title))
+    print(f"\n| {title} | ours | Chainer's convolution | PyTorch | ours / Chainer | "
+          f'ours / PyTorch |')
     print('| --- ' * 6 + '|')
 
 
@@ -201,19 +210,28 @@ def measure_memory(peers, kind):
     for size in SIZES[kind]:
         peaks = []
         for peer in peers:
-            peaks.append(float(subprocess.check_output([
-                sys.executable, __file__, '--model', kind, '--only', peer] + [str(number) for number in size])))
+            command = [sys.executable, __file__, '--model', kind, '--only', peer, *map(str, size)]
+            peaks.append(float(subprocess.check_output(command)))
         print_row(size, peaks, 'GiB', [peaks[0] / peak for peak in peaks[1:]])
 
 
+def measure_memory_of_one(step):
+    """Prints the peak memory of this process after three steps, in GiB."""
+    for _ in range(3):
+        step()
+    with open('/proc/self/status') as status:
+        peak, = [line.split()[1] for line in status if line.startswith('VmHWM:')]
+    print(int(peak) / 2 ** 20)                               # KiB → GiB
+
+
 def profile(device, kind):
-    size = SIZES[kind][-1]
+    maps, blocks = size = SIZES[kind][-1]
     step = make_step('ours', device, None, kind, size)
     step()
     profiler = cProfile.Profile()
     profiler.runcall(step)
-    print('\nWhere a step of {} maps, {} blocks goes (the main thread; run with OPENBLAS_NUM_THREADS=1 '
-          'to see all of it):'.format(*size))
+    print(f'\nWhere a step of {maps} maps, {blocks} blocks spends its time (the main thread; '
+          f'OPENBLAS_NUM_THREADS=1 shows all of it):')
     pstats.Stats(profiler).sort_stats('tottime').print_stats(12)
 
 
@@ -221,20 +239,18 @@ def main():
     parser = cli.ArgumentParser(description=__doc__.split('\n')[0])
     cli.add_device_options(parser)
     cli.add_tf32_option(parser)
-    parser.add_argument('--model', choices=sorted(SIZES), default='pixelcnn')
-    parser.add_argument('--repeats', type=cli.whole_number(1), default=5, metavar='N')
-    parser.add_argument('--only', nargs=3, help=argparse.SUPPRESS)  # what measure_memory starts
+    parser.add_argument('--model', choices=sorted(SIZES), default='pixelcnn',
+                        help='the model to measure (default: %(default)s)')
+    parser.add_argument('--repeats', type=cli.whole_number(1), default=5, metavar='N',
+                        help='how often each step is measured (default: %(default)s)')
+    parser.add_argument('--only', nargs=3, help=argparse.SUPPRESS)  # `measure_memory` uses it
     args = parser.parse_args()
     with parser.reporting():
         device = cli.use_device(args)
     gpu = None if device.xp is np else device.device.id
     if args.only:
-        step = make_step(args.only[0], device, gpu, args.model, [int(n) for n in args.only[1:]])
-        for _ in range(3):
-            step()
-        with open('/proc/self/status') as status:
-            peak, = [line.split()[1] for line in status if line.startswith('VmHWM:')]
-        print(int(peak) / 2 ** 20)                                           # KiB → GiB
+        peer, *size = args.only
+        measure_memory_of_one(make_step(peer, device, gpu, args.model, [int(n) for n in size]))
         return
     peers = ['ours', 'chainer'] + ['torch'] * bool(importlib.util.find_spec('torch'))
     measure_time(peers, device, gpu, args.model, args.tf32, args.repeats)

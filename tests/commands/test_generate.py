@@ -52,7 +52,7 @@ def test_the_authors_files(command, tmp_path, name):
 
 @pytest.fixture
 def gated_model(tmp_path, random_gated_model):
-    model = random_gated_model(1, classes=3)
+    model = random_gated_model(1, num_classes=3)
     serialization.save_model(str(tmp_path / 'gated.npz'), model, height=4, width=5)
     return model
 
@@ -60,7 +60,7 @@ def gated_model(tmp_path, random_gated_model):
 def test_a_row_of_every_class(command, gated_model, tmp_path):
     result = command('generate.py', '-m', 'gated.npz', '-c', 2, '--seed', 7)
     assert (result.returncode, result.stdout, result.stderr) == (0, 'samples.png\n', '')
-    samples = sampling.generate(gated_model, (6, 1, 4, 5), 7, labels=[0, 1, 2, 0, 1, 2])
+    samples = sampling.generate(gated_model, (6, 1, 4, 5), 7, class_ids=[0, 1, 2, 0, 1, 2])
     picture = pixels(tmp_path / 'samples.png')[:, :, 0]
     assert picture.shape == (3 * 4, 2 * 5)
     for n in range(6):
@@ -72,7 +72,7 @@ def test_a_row_of_every_class(command, gated_model, tmp_path):
 def test_one_class(command, gated_model, tmp_path):
     result = command('generate.py', '-m', 'gated.npz', '-c', 2, '--seed', 7, '--label', 2)
     assert result.returncode == 0, result.stderr
-    samples = sampling.generate(gated_model, (4, 1, 4, 5), 7, labels=[2, 2, 2, 2])
+    samples = sampling.generate(gated_model, (4, 1, 4, 5), 7, class_ids=[2, 2, 2, 2])
     picture = pixels(tmp_path / 'samples.png')[:, :, 0]
     assert picture.shape == (2 * 4, 2 * 5)
     assert (picture[:4, 5:] == np.floor(samples[2, 0] * 255 + 0.5)).all()
@@ -145,7 +145,7 @@ def test_completions_and_an_animation(command, model, tmp_path):
     (['-m', 'model.npz', '--complete', './x.png', '--rows', 3, '-o', 'x.png'], ['overwritten']),
     (['-m', 'model.npz', '--complete', 'text', '--rows', 3, '--height', 4], ['--complete']),
     ([], ['--model']), (['-m', 'nowhere.npz'], ['nowhere.npz']), (['-m', 'text'], ['text']),
-    (['-m', 'images.npz'], ['images.npz', 'no PixelCNN']),
+    (['-m', 'images.npz'], ['images.npz', 'no model']),
     (['-m', 'model.npz', '-o', 'a.gif'], ['a.gif', '.png']),
     (['-m', 'model.npz', '-o', 'nowhere/a.png'], ['nowhere']),
     (['-m', 'model.npz', '-c', 0], ['--count']), (['-m', 'model.npz', '--height', 0], ['--height']),

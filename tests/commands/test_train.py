@@ -63,7 +63,7 @@ def test_a_run_of_the_gated_model(command, tmp_path):
         entry['validation/main/bits/dim'] * 20 * np.log(2))
     assert entry['validation/main/bits/dim'] == pytest.approx(1, abs=0.3)
     about = serialization.load_model(str(tmp_path / 'out/model.npz')).about
-    assert {'model': 'GatedPixelCNN', 'form': 'paper', 'hidden_dims': 2, 'classes': 4,
+    assert {'model': 'gated', 'form': 'paper', 'hidden_dims': 2, 'num_classes': 4,
             'block_num': 1}.items() <= about.items()
 
     for form in ('paper', 'author'):
@@ -75,7 +75,7 @@ def test_a_run_of_the_gated_model(command, tmp_path):
     check_error(command('train.py', *args, '--epoch', 4, '--resume', 'author/snapshot_iter_4'),
                 'form author (here paper)')
     check_error(command('train.py', *args, '--model', 'pixelcnn', '--epoch', 4, '--resume',
-                        'author/snapshot_iter_4'), 'GatedPixelCNN (here PixelCNN)')
+                        'author/snapshot_iter_4'), 'gated (here pixelcnn)')
 
 
 @pytest.mark.parametrize('model, defaults, others', [
@@ -221,8 +221,8 @@ def test_hyphens_and_underscores(train, tmp_path):
 
 def test_the_authors_defaults():
     expected = dict(batchsize=16, epoch=20, gpu=-1, resume='', out='out', hidden_dim=128,
-                    out_hidden_dim=16, blocks_num=15, gradclip=None, clip=None,
-                    weight_decay=None, model='pixelcnn', form=None,
+                    out_hidden_dim=16, blocks_num=15, gradclip=None, clip=0,
+                    weight_decay=0, model='pixelcnn', form=None,
                     learning_rate=0.001, levels=2, dataset='mnist', channels=3, loss='softmax',
                     binarize=False, stats=False, lr_decay=1, average=0)
     assert expected.items() <= vars(train_script.make_parser().parse_args([])).items()

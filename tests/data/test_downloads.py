@@ -1,4 +1,4 @@
-"""MNIST and CIFAR-10, through `datasets.load`."""
+"""MNIST and CIFAR-10, through `load_dataset`."""
 import gzip
 import hashlib
 import io
@@ -13,16 +13,15 @@ from helpers import bytes_of, idx, write_mnist
 from wavenet.data import downloads, fetch
 from wavenet.data.load import load_dataset
 
-
 # mnist
 
 @pytest.mark.parametrize('zipped', [True, False])
 def test_mnist_from_a_folder(tmp_path, zipped):
     arrays = write_mnist(tmp_path, zipped)
     train, test = load_dataset('mnist', 1, 256, data=str(tmp_path))
-    assert (train.labels[:, 0] == arrays['train-images-idx3-ubyte']).all()
-    assert (test.labels[:, 0] == arrays['t10k-images-idx3-ubyte']).all()
-    assert (train.classes == np.arange(6)).all() and len(test) == 4
+    assert (train.targets[:, 0] == arrays['train-images-idx3-ubyte']).all()
+    assert (test.targets[:, 0] == arrays['t10k-images-idx3-ubyte']).all()
+    assert (train.class_ids == np.arange(6)).all() and len(test) == 4
 
 
 @pytest.fixture
@@ -62,9 +61,9 @@ def test_mnist_is_downloaded_once_from_the_mirror_that_works(small_mnist):
     assert (len(train), len(test)) == (6, 4)
     small_mnist.clear()                                    # from now on from the cache
     again, _ = load_dataset('mnist', 1, 256)
-    assert (again.labels == train.labels).all()
+    assert (again.targets == train.targets).all()
     chainers, _ = chainer.datasets.get_mnist(ndim=3, scale=255.)  # which finds it, too
-    assert (np.stack([x for x, _ in chainers]) == train.labels).all()
+    assert (np.stack([x for x, _ in chainers]) == train.targets).all()
 
 
 def test_a_mirror_with_wrong_content_is_passed_over(small_mnist):
@@ -87,7 +86,8 @@ def test_a_changed_cache_is_noticed(small_mnist):
 
 
 def test_without_network_one_line_says_which_files_to_put_where(no_network):
-    for name, file in (('mnist', 't10k-labels-idx1-ubyte.gz'), ('cifar10', 'cifar-10-binary.tar.gz')):
+    for name, file in (('mnist', 't10k-labels-idx1-ubyte.gz'),
+                       ('cifar10', 'cifar-10-binary.tar.gz')):
         with pytest.raises(OSError, match=file + '.*--data'):
             load_dataset(name)
 
@@ -146,8 +146,8 @@ def check_cifar(train, test):
     bins = cifar_bins()
     assert (len(train), len(test), train.shape) == (15, 3, (3, 32, 32))
     record = np.frombuffer(bins['data_batch_2.bin'], 'u1')[:3073]
-    assert train.classes[3] == record[0]
-    assert (train.labels[3].ravel() == record[1:]).all()
+    assert train.class_ids[3] == record[0]
+    assert (train.targets[3].ravel() == record[1:]).all()
 
 
 def test_cifar_from_the_archive_and_from_its_files(tmp_path):

@@ -2,7 +2,6 @@
 import gzip
 import hashlib
 import http.server
-import os
 import subprocess
 import sys
 import threading
@@ -42,8 +41,7 @@ class Server:
                     return self.send_error(416)
                 self.send_response(206 if start else 200)
                 if start:
-                    self.send_header('Content-Range', 'bytes {}-{}/{}'.format(
-                        start, len(body) - 1, len(body)))
+                    self.send_header('Content-Range', f'bytes {start}-{len(body) - 1}/{len(body)}')
                 if length:
                     self.send_header('Content-Length', str(len(body) - start))
                 self.end_headers()
@@ -61,7 +59,7 @@ class Server:
         self._server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        self.url = 'http://127.0.0.1:{}/'.format(self._server.server_port)
+        self.url = f'http://127.0.0.1:{self._server.server_port}/'
 
     def close(self):
         self._server.shutdown()
@@ -116,7 +114,7 @@ def test_the_only_address_goes_on(serve, nowhere):
 def test_a_server_without_ranges_sends_all(serve, capsys):
     first, second = serve(ends=[120000]), serve(ranges=False)
     assert get(first, second) == CONTENT
-    assert 'sends all of it' in capsys.readouterr().err
+    assert 'sends the whole file' in capsys.readouterr().err
 
 
 def test_parts_that_do_not_fit_are_thrown_away(serve, capsys):
@@ -167,7 +165,7 @@ def test_silence_and_slowness_time_out(serve, monkeypatch, nowhere):
 
 @pytest.fixture
 def mnist(tmp_path, serve):
-    """(a small MNIST's checksums, a server that has it)"""
+    """The checksums of a small MNIST, and the contents of its files by their names."""
     folder = tmp_path / 'mnist'
     folder.mkdir()
     arrays = write_mnist(folder)
@@ -181,7 +179,7 @@ def test_mnist_over_two_addresses(mnist, serve, monkeypatch, tmp_path):
     servers = serve(pages, ends=[100, 2000]), serve(pages)
     monkeypatch.setattr(downloads, 'MNIST_FILES', sums)
     monkeypatch.setattr(downloads, 'MNIST_MIRRORS', [server.url for server in servers])
-    monkeypatch.setattr(downloads, '_cache', lambda name: str(tmp_path / 'cache'))
+    monkeypatch.setattr(downloads, '_cache', lambda name: tmp_path / 'cache')
     assert len(load_dataset('mnist')[0]) == 6
     assert servers[1].asked[0] == 'bytes=100-'
 
@@ -190,7 +188,7 @@ def test_a_bomb_instead_of_mnist_is_not_unpacked(mnist, serve, monkeypatch, tmp_
     sums, pages = mnist
     bomb = gzip.compress(bytes(100 << 20))
     monkeypatch.setattr(downloads, 'MNIST_MIRRORS', [serve(dict.fromkeys(pages, bomb)).url])
-    monkeypatch.setattr(downloads, '_cache', lambda name: str(tmp_path / 'cache'))
+    monkeypatch.setattr(downloads, '_cache', lambda name: tmp_path / 'cache')
     with pytest.raises(OSError, match='checksum mismatch'):
         load_dataset('mnist')
     assert not (tmp_path / 'cache').exists()
@@ -222,15 +220,23 @@ print(len(load_dataset('mnist')[0]))
     assert len(server.asked) == asked                      # nothing is fetched that is there
 
 
-@pytest.mark.parametrize('source', ['digits', 'folder'])
-def test_nothing_is_fetched_that_is_not_needed(source, monkeypatch, tmp_path):
+@pytest.fixture
+def forbidden_network(monkeypatch):
     def urlopen(*args, **kwargs):
         raise AssertionError('the network is asked')
 
     monkeypatch.setattr(fetch.urllib.request, 'urlopen', urlopen)
+
+
+def test_local_data_is_read_without_the_network(forbidden_network, tmp_path):
     write_mnist(tmp_path)
-    assert len(load_dataset('digits')[0]) if source == 'digits' else \
-        len(load_dataset('mnist', data=str(tmp_path))[0]) == 6
-    os.unlink(str(tmp_path / 't10k-images-idx3-ubyte.gz'))
-    with pytest.raises(OSError, match='t10k-images'):      # a named folder is not filled up
+    for expected, train in ((1500, load_dataset('digits')[0]),
+                            (6, load_dataset('mnist', data=str(tmp_path))[0])):
+        assert len(train) == expected
+
+
+def test_files_missing_from_a_given_folder_are_not_downloaded(forbidden_network, tmp_path):
+    write_mnist(tmp_path)
+    (tmp_path / 't10k-images-idx3-ubyte.gz').unlink()
+    with pytest.raises(OSError, match='t10k-images'):
         load_dataset('mnist', data=str(tmp_path))

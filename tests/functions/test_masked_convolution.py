@@ -5,11 +5,11 @@ import pytest
 from chainer.backends import cuda
 from chainer.utils import type_check
 
-from wavenet.functions import masked_convolution, products
+from wavenet.functions import masked_convolution, products, threads
 from wavenet.functions.masked_convolution import masked_chain_2d, masked_convolution_2d
 from wavenet.models import make_mask
 
-# (out, in, kernel, mask, colours, pad): the model's own, and others
+# (out, in, kernel, mask, colours, pad): those of the model, then others
 CASES = [(7, 4, (7, 7), 'A', 3, 3), (13, 14, (3, 3), 'B', 3, 1), (6, 5, (1, 1), 'B', 3, 0),
          (4, 1, (7, 7), 'A', 1, 3), (5, 7, (3, 3), 'B', 1, 1), (2, 4, (1, 1), 'B', 3, 0),
          (3, 3, (1, 1), 'A', 1, 0), (4, 3, (3, 5), 'B', 3, (1, 2)), (4, 3, (3, 3), 'B', 3, 0),
@@ -108,15 +108,15 @@ def test_a_relu_before_it(case, device, x_needs_a_gradient):
 
 
 @pytest.mark.parametrize('batch', [1, 2, 17, 40])
-@pytest.mark.parametrize('pictures', [1, 2, 100])
-def test_any_number_of_parts_and_cores(monkeypatch, batch, pictures):
-    """Few or many pictures at a time, more than parts: the same to the bit, however many cores"""
+@pytest.mark.parametrize('images', [1, 2, 100])
+def test_any_number_of_parts_and_cores(monkeypatch, batch, images):
+    """Results are equal to the bit for any number of cores, with few or many images at a time."""
     x, W, b, mask, pad = make((13, 14, (3, 3), 'B', 3, 1), 'f')
     x = np.random.RandomState(3).normal(size=(batch, 14, 6, 5)).astype('f')
-    monkeypatch.setattr(masked_convolution, 'CACHE', (1 + 14 * 5) * 30 * pictures)
+    monkeypatch.setattr(threads, 'CACHE', (1 + 14 * 5) * 30 * images)
     results = []
     for workers in (1, 2, 3):
-        monkeypatch.setattr(masked_convolution.threads, 'WORKERS', workers)
+        monkeypatch.setattr(threads, 'WORKERS', workers)
         inputs = [chainer.Variable(array) for array in (x, W, b)]
         y = masked_convolution_2d(*inputs, mask, pad)
         results.append([y] + chainer.grad([y], inputs, [chainer.Variable(np.ones_like(y.array))]))
@@ -125,11 +125,14 @@ def test_any_number_of_parts_and_cores(monkeypatch, batch, pictures):
     check_equals_chainers(chainer.get_device('@numpy'), x, W, b, mask, pad, 2e-6)
 
 
-def test_a_batch_of_no_pictures():
+@pytest.mark.parametrize('x_needs_a_gradient', [True, False])
+def test_an_empty_batch(device, x_needs_a_gradient):
     x, W, b, mask, pad = make((7, 4, (7, 7), 'A', 3, 3), 'f')
-    inputs = [chainer.Variable(array) for array in (x[:0], W, b)]
-    y = masked_convolution_2d(*inputs, mask, pad)
+    x = chainer.Variable(device.send(x[:0]), requires_grad=x_needs_a_gradient)
+    parameters = [chainer.Variable(device.send(array)) for array in (W, b)]
+    y = masked_convolution_2d(x, *parameters, device.send(mask), pad)
     assert y.shape == (0, 7, 6, 5)
+    inputs = [x] * x_needs_a_gradient + parameters
     for variable, gradient in zip(inputs, chainer.grad([y], inputs, [y])):
         assert gradient.shape == variable.shape and (gradient.array == 0).all()
 
@@ -146,7 +149,7 @@ def test_what_does_not_fit_is_refused(change):
 
 
 def make_chain(dtype, colors=3, maps=(7, 5, 4, 7)):
-    """A block's three layers, of maps that three does not divide, and an input"""
+    """An input and the three layers of a block. Three does not divide the numbers of maps."""
     random = np.random.RandomState(4)
     layers = []
     for n, ksize in enumerate((1, 3, 1)):
@@ -210,12 +213,13 @@ def test_a_chain_whose_shortcut_does_not_fit_is_refused():
         masked_chain_2d(x, layers[:2], shortcut=True)
 
 
-def test_as_on_a_gpu_without_colours(monkeypatch):
-    """There one product makes all maps, of all pictures: the same code, tried here"""
+def test_without_colours_and_parts_as_on_a_gpu(monkeypatch):
+    """On a GPU one product computes all maps of all images. This is the same code on a CPU."""
     x, layers = make_chain('d')
     expected = masked_chain_2d(x, layers, shortcut=True).array
     monkeypatch.setattr(products, '_colors', lambda masks: 1)
-    monkeypatch.setattr(masked_convolution, '_step', lambda x, layers, sizes: x.shape[1])
+    monkeypatch.setattr(masked_convolution, '_images_at_a_time',
+                        lambda x, layers, sizes: x.shape[1])
     layers = [(W, b, mask.copy(), pad) for W, b, mask, pad in layers]
     inputs = [chainer.Variable(x)] + [chainer.Variable(W) for W, _, _, _ in layers]
     y = masked_chain_2d(x, layers, shortcut=True)
@@ -224,5 +228,6 @@ def test_as_on_a_gpu_without_colours(monkeypatch):
     y = masked_chain_2d(inputs[0], layers, shortcut=True)
     chainers = chainers_chain(inputs[0], layers, True, True)
     gy = chainer.Variable(np.random.RandomState(7).normal(size=y.shape))
-    for ours, theirs in zip(chainer.grad([y], inputs, [gy]), chainer.grad([chainers], inputs, [gy])):
+    gradients = [chainer.grad([result], inputs, [gy]) for result in (y, chainers)]
+    for ours, theirs in zip(*gradients):
         np.testing.assert_allclose(ours.array, theirs.array, rtol=0, atol=1e-12)

@@ -1,82 +1,79 @@
-"""The mistakes do what they are named for, and are gone afterwards."""
+"""Each mistake does what its name says, and generate.py refuses models that have one."""
 import itertools
 import json
 
-import wavenet  # noqa: F401  before Chainer
 import chainer.functions as F
 import numpy as np
 import pytest
 from chainer.backends import cuda
 
-from wavenet import evaluate, models, serialization
-from wavenet.data import load
+from wavenet import evaluate, models, sampling, serialization
 from wavenet.data.images import ImageDataset
-from wavenet.data.load import load_dataset
+from wavenet.data.load import LOADERS, load_dataset
 from wavenet.data.pixels import INTENSITY
+from wavenet.families import registry
+from wavenet.families.pixelcnn import PIXELCNN
+from wavenet.models import PixelCNNConfig
 from wavenet.results import mistakes
-from wavenet.training import extensions
+from wavenet.results.real_inputs import RealInputs
+from wavenet.storage import npz
 
+FAMILIES = {'pixelcnn': PIXELCNN, **mistakes.MISTAKES}
+OF_THE_MODEL = ('no-colour-masks', 'wrong-colour-masks', 'relu-after')
 PIXEL = 3, 4
 
 
-def reach(mistake, color):
-    """Which of a pixel's own logits (C,) change with the value of one of its colours, and whether
-    any before it, and any after it, do."""
-    random = np.random.RandomState(0)
-    with mistakes.made(mistake):
-        np.random.seed(0)
-        model = models.PixelCNN(3, 24, 2, 24, 4)
-        x = random.rand(2, 3, 7, 8).astype('f')
-        before = model(x).array
-        x[:, color, PIXEL[0], PIXEL[1]] += 0.5
-        changed = (model(x).array != before).any(axis=(0, 1))        # (C, H, W)
-    flat = changed.transpose(1, 2, 0).reshape(-1, 3)                 # in the order of the pixels
+def build(name, *sizes):
+    np.random.seed(0)
+    return FAMILIES[name].build(PixelCNNConfig(*sizes))
+
+
+def reach(model, color):
+    """What a changed colour of PIXEL changes.
+
+    Returns: which of the pixel's own logits (C,), whether any before it, and whether any after it.
+    """
+    x = np.random.RandomState(0).rand(2, 3, 7, 8).astype('f')
+    before = model(x).array
+    x[:, color, PIXEL[0], PIXEL[1]] += 0.5
+    changed = (model(x).array != before).any(axis=(0, 1))            # (C, H, W)
+    in_order = changed.transpose(1, 2, 0).reshape(-1, 3)             # (H · W, C)
     number = PIXEL[0] * 8 + PIXEL[1]
-    return flat[number].tolist(), bool(flat[:number].any()), bool(flat[number + 1:].any())
+    return in_order[number].tolist(), bool(in_order[:number].any()), \
+        bool(in_order[number + 1:].any())
 
 
-@pytest.mark.parametrize('mistake, own', [
-    (None, [[False, True, True], [False, False, True], [False] * 3]),
+@pytest.mark.parametrize('name, own', [
+    ('pixelcnn', [[False, True, True], [False, False, True], [False] * 3]),
     ('no-colour-masks', [[False] * 3] * 3),                          # each colour for itself
     ('wrong-colour-masks', [[True] * 3, [True] * 3, [False] * 3]),   # R sees R: the order is broken
     ('relu-after', [[False, True, True], [False, False, True], [False] * 3])])
-def test_what_a_pixel_sees_of_itself(mistake, own):
+def test_what_a_pixel_sees_of_itself(name, own):
+    model = build(name, 3, 24, 2, 24, 4)
     for color in range(3):
-        assert reach(mistake, color) == (own[color], False, True)
+        assert reach(model, color) == (own[color], False, True)
 
 
-@pytest.mark.parametrize('mistake', [None, *mistakes.OF_THE_MODEL])
-def test_only_where_no_value_sees_itself_the_probabilities_sum_to_1(mistake):
-    labels = np.array(list(itertools.product((0, 1), repeat=12))).reshape(-1, 3, 2, 2)
-    images = ImageDataset((255 * labels).astype('u1'), np.zeros(len(labels)), 3, 2)
-    with mistakes.made(mistake):
-        np.random.seed(0)
-        model = models.PixelCNN(3, 24, 1, 12, 2)
-        model.conv4.W.array *= 10
-        total = np.exp(-evaluate.image_nats(model, images, 4096)).sum()
-    assert (abs(total - 1) < 1e-4) == (mistake not in mistakes.NO_LIKELIHOOD)
-
-
-@pytest.mark.parametrize('mistake', mistakes.OF_THE_MODEL)
-def test_a_model_with_a_mistake_is_for_nothing_else(mistake, tmp_path):
-    path = str(tmp_path / 'model.npz')
-    with mistakes.made(mistake):
-        serialization.save_model(path, models.PixelCNN(3, 6, 1, 6, 2))
-        serialization.load_model(path)
-    with pytest.raises(ValueError, match=mistake):
-        serialization.load_model(path)
+@pytest.mark.parametrize('name', ['pixelcnn', *OF_THE_MODEL])
+def test_the_probabilities_sum_to_1_unless_a_value_sees_itself(name):
+    targets = np.array(list(itertools.product((0, 1), repeat=12))).reshape(-1, 3, 2, 2)
+    images = ImageDataset((255 * targets).astype('u1'), np.zeros(len(targets)), 3, 2)
+    model = build(name, 3, 24, 1, 12, 2)
+    model.conv4.W.array *= 10
+    total = np.exp(-evaluate.image_nats(model, images, 4096)).sum()
+    assert (abs(total - 1) < 1e-4) == (name not in mistakes.NO_LIKELIHOOD)
 
 
 def test_masks_without_colours_are_those_of_the_context():
-    with mistakes.made('no-colour-masks'):
-        first, other = models.make_mask((6, 3, 3, 3), 'A', 3), models.make_mask((6, 6, 1, 1), 'B', 3)
-    expected = np.broadcast_to([[1, 1, 1], [1, 0, 0], [0, 0, 0]], (6, 3, 3, 3))
-    assert (first == expected).all() and (other == 1).all()
+    model = build('no-colour-masks', 3, 6, 1, 6, 2)
+    context = np.zeros((7, 7))
+    context[:3] = context[3, :3] = 1
+    assert (model.conv1.mask == np.broadcast_to(context, (6, 3, 7, 7))).all()
+    assert (model.conv2.mask == 1).all() and (model.blocks[0].conv1.mask == 1).all()
 
 
 def test_a_relu_after_each_convolution():
-    with mistakes.made('relu-after'):
-        block, = models.ResidualBlockList(1, 6, colors=3)
+    block, = build('relu-after', 3, 6, 1, 6, 2).blocks
     x = np.random.RandomState(0).normal(size=(2, 6, 5, 4)).astype('f')
 
     def convolve(h, link):
@@ -89,61 +86,114 @@ def test_a_relu_after_each_convolution():
     assert abs(models.ResidualBlock.forward(block, x).array - expected).max() > 0.01
 
 
+# Real inputs
+
 @pytest.mark.parametrize('channels', [1, 3])
 @pytest.mark.parametrize('colors', [1, 3])
 def test_real_inputs(device, channels, colors):
     images = np.random.RandomState(0).randint(0, 256, (5, colors, 4, 3)).astype('u1')
-    right = ImageDataset(images, np.arange(5), channels, 8)
-    with mistakes.made('real-inputs'):
-        wrong = load.ImageDataset(images, np.arange(5), channels, 8)
-    for dataset in (right, wrong):
+    quantized, real = [dataset_class(images, np.arange(5), channels, 8)
+                       for dataset_class in (ImageDataset, RealInputs)]
+    for dataset in (quantized, real):
         dataset.to_device(device)
     numbers = [3, 5 + 1]                                             # the second in another epoch
-    x, labels, classes = map(cuda.to_cpu, wrong.batch(numbers))
-    _, right_labels, right_classes = map(cuda.to_cpu, right.batch(numbers))
-    assert x.dtype == np.float32 and x.shape == labels.shape == (2, channels, 4, 3)
-    assert (labels == right_labels).all() and (classes == right_classes).all()
+    x, targets, class_ids = map(cuda.to_cpu, real.batch(numbers))
+    _, right_targets, right_class_ids = map(cuda.to_cpu, quantized.batch(numbers))
+    assert x.dtype == np.float32 and x.shape == targets.shape == (2, channels, 4, 3)
+    assert (targets == right_targets).all() and (class_ids == right_class_ids).all()
     if channels >= colors:
         assert (x == np.broadcast_to(INTENSITY[images[[3, 1]]], x.shape)).all()
-    assert (np.minimum((x * 8).astype(int), 7) == labels).all()
+    assert (np.minimum((x * 8).astype(int), 7) == targets).all()
     assert len(np.unique(x)) > 8
 
 
 def test_real_inputs_are_not_binarized():
-    with mistakes.made('real-inputs'), pytest.raises(ValueError, match='binarized'):
-        load_dataset('digits', 1, binarize=True)
+    with pytest.raises(ValueError, match='binarized'):
+        load_dataset('digits', 1, binarize=True, dataset_class=RealInputs)
 
 
-@pytest.mark.parametrize('mistake', sorted(mistakes.MISTAKES))
-def test_it_is_gone_after_the_block(mistake):
-    where, name, _ = mistakes.MISTAKES[mistake]
-    right = getattr(where, name), extensions.SampleGrid.__call__
-    with pytest.raises(ZeroDivisionError), mistakes.made(mistake):
-        assert getattr(where, name) is not right[0]
-        assert extensions.SampleGrid.__call__ is not right[1]
-        1 / 0
-    assert (getattr(where, name), extensions.SampleGrid.__call__) == right
+# Families and files
+
+def test_the_families_are_there_only_inside_the_block():
+    before = list(registry.FAMILIES), list(LOADERS)
+    with pytest.raises(ZeroDivisionError), mistakes.registered():
+        assert list(registry.FAMILIES) == [*before[0], *mistakes.MISTAKES]
+        assert all(family.data in LOADERS for family in mistakes.MISTAKES.values())
+        raise ZeroDivisionError
+    assert (list(registry.FAMILIES), list(LOADERS)) == before
 
 
-def test_training_with_a_mistake(command, tmp_path):
-    args = ['--dataset', 'digits', '--channels', 3, '-d', 3, '-n', 1, '--interval', 1]
-    for out, mistake, iterations in (('a', 'wrong-colour-masks', 2), ('b', 'wrong-colour-masks', 1)):
-        result = command('-m', 'wavenet.results.mistakes', '--mistake', mistake, '--iteration', iterations,
-                         '--out', out, *args)
-        assert (result.returncode, result.stderr) == (0, '')
-    result = command('-m', 'wavenet.results.mistakes', '--mistake', mistake, '--iteration', 2, '--out', 'b',
-                     '--resume', 'auto', *args)
-    assert result.returncode == 0
+def without_families(path):
+    """Rewrites a file of `save_model` as it was before files named their families."""
+    with np.load(path) as file:
+        arrays = dict(file)
+    config = json.loads(str(arrays['config']))
+    config = dict(config, model='PixelCNN', mistake=config['model'])
+    arrays['config'] = np.array(json.dumps(config))
+    npz.save_npz(path, arrays)
+
+
+@pytest.mark.parametrize('earlier', [False, True])
+@pytest.mark.parametrize('name', OF_THE_MODEL)
+def test_only_results_generates_from_a_model_with_a_mistake(name, earlier, command, tmp_path):
+    path = str(tmp_path / 'model.npz')
+    model = build(name, 3, 6, 1, 6, 2)
+    serialization.save_model(path, model)
+    if earlier:
+        without_families(path)
+    with mistakes.registered():
+        loaded = serialization.load_model(path)
+        assert type(loaded) is type(model)
+        samples, expected = [sampling.generate(one, (2, 3, 2, 3), 0, method)
+                             for one, method in ((loaded, 'cached'), (model, 'naive'))]
+        assert (samples == expected).all()
+    result = command('generate.py', '--model', 'model.npz')
+    assert (result.returncode, result.stdout, result.stderr.count('\n')) == (2, '', 1)
+    assert f'{name!r}' in result.stderr and 'python -m wavenet.results' in result.stderr
+
+
+# The command
+
+DIGITS = ['--dataset', 'digits', '--channels', 3, '-d', 3, '-n', 1, '--interval', 1]
+
+
+@pytest.fixture
+def train(command):
+    def run(name, *args):
+        result = command('-m', 'wavenet.results.mistakes', '--mistake', name, *DIGITS, *args)
+        assert result.returncode == 0, result.stderr
+        return result
+    return run
+
+
+def test_training_with_a_mistake(train, command, tmp_path):
+    assert train('wrong-colour-masks', '--iteration', 2, '--out', 'a').stderr == ''
+    train('wrong-colour-masks', '--iteration', 1, '--out', 'b')
+    train('wrong-colour-masks', '--iteration', 2, '--out', 'b', '--resume', 'auto')
     assert (tmp_path / 'a/model.npz').read_bytes() == (tmp_path / 'b/model.npz').read_bytes()
-    assert list((tmp_path / 'a/samples').iterdir()) == []
-    result = command('train.py', '--iteration', 2, '--out', 'c', *args)
+    assert list((tmp_path / 'a/samples').iterdir()) == []      # the plain loop would take too long
+    with np.load(tmp_path / 'a/model.npz') as file:
+        assert json.loads(str(file['config']))['model'] == 'wrong-colour-masks'
+    command('train.py', *DIGITS, '--iteration', 2, '--out', 'c')
     losses = [json.loads((tmp_path / out / 'log').read_text())[-1]['main/nll'] for out in 'abc']
     assert losses[0] == losses[1] != losses[2]
 
 
+def test_a_model_of_real_inputs_is_a_pixelcnn(train, command, tmp_path):
+    train('real-inputs', '--iteration', 1, '--levels', 4)
+    command('train.py', *DIGITS, '--iteration', 1, '--levels', 4, '--out', 'quantized')
+    losses = [json.loads((tmp_path / out / 'log').read_text())[-1]['main/nll']
+              for out in ('out', 'quantized')]
+    assert losses[0] != losses[1]
+    result = command('generate.py', '--model', 'out/model.npz', '--count', 1)
+    assert result.returncode == 0, result.stderr
+
+
 @pytest.mark.parametrize('args, word', [
     (['--mistake', 'other'], 'relu-after'), ([], '--mistake'),
-    (['--mistake', 'relu-after', '--model', 'gated'], 'gated')])
+    (['--mistake', 'relu-after', '--model', 'gated'], 'gated'),
+    (['--mistake', 'relu-after', '--model', 'pixelcnn'], '--model pixelcnn'),
+    (['--model', 'real-inputs', '--mistake', 'relu-after'], '--model real-inputs')])
 def test_a_users_mistake(command, args, word):
     result = command('-m', 'wavenet.results.mistakes', *args)
     assert (result.returncode, result.stdout, result.stderr.count('\n')) == (2, '', 1)

@@ -11,18 +11,18 @@ ARGS = argparse.Namespace(dataset='digits', channels=1, levels=4, data=None, tes
 
 
 def test_where_strokes_start():
-    labels = np.array([[0, 0, 0, 2, 0],
-                       [0, 1, 2, 0, 3],  # 1 starts; 2 has 1, and 3 has 2 before
-                       [0, 0, 0, 0, 0],
-                       [1, 0, 0, 0, 1],        # so do these
-                       [0, 1, 0, 1, 0]])
+    targets = np.array([[0, 0, 0, 2, 0],
+                        [0, 1, 2, 0, 3],  # 1 starts; 1 comes before 2, and 2 before 3
+                        [0, 0, 0, 0, 0],
+                        [1, 0, 0, 0, 1],  # both start
+                        [0, 1, 0, 1, 0]])
     expected = [[0, 0, 0, 1, 0], [0, 1, 0, 0, 0], [0] * 5, [1, 0, 0, 0, 1], [0] * 5]
-    assert real_inputs.starts(labels[None, None])[0, 0].astype(int).tolist() == expected
+    assert real_inputs.starts(targets[None, None])[0, 0].astype(int).tolist() == expected
 
 
 def test_what_is_measured():
     samples = np.full((3, 1, 8, 8), 0.25, 'f')
-    guess = models.PixelCNN(1, 4, 1, 4, 4)                     # uniform: its last layer is of zeros
+    guess = models.PixelCNN(1, 4, 1, 4, 4)      # uniform, because its last layer is 0
     guess.conv4.W.array[...] = 0
     result = real_inputs.measure(guess, ARGS, samples)
     for inputs in ('quantized', 'real'):

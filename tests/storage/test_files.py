@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,10 +38,11 @@ def test_a_link_stays_a_link(tmp_path):
     assert (tmp_path / 'link').is_symlink() and (tmp_path / 'file').read_bytes() == b'new'
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path):
+@pytest.mark.parametrize('kind', [str, Path])
+def test_a_folder_that_is_not_there_is_named(tmp_path, kind):
     path = str(tmp_path / 'nowhere' / 'file')
     with pytest.raises(FileNotFoundError) as raised:
-        with atomic_write(path):
+        with atomic_write(kind(path)):
             pass
     assert raised.value.filename == path
 
@@ -56,12 +58,12 @@ def test_the_disk_has_all_of_a_file_before_its_name_and_then_the_name(tmp_path, 
             return call(*args)
         monkeypatch.setattr(os, name, record)
 
-    recorded('fsync', lambda descriptor: os.readlink('/proc/self/fd/{}'.format(descriptor)))
+    recorded('fsync', lambda descriptor: os.readlink(f'/proc/self/fd/{descriptor}'))
     recorded('replace', lambda source, target: target)
     path = str(tmp_path / 'file')
     with atomic_write(path) as file:
         file.write(b'new')
-    temporary = str(tmp_path / '.file.{}.tmp'.format(os.getpid()))
+    temporary = str(tmp_path / f'.file.{os.getpid()}.tmp')
     assert steps == [('fsync', temporary), ('replace', path), ('fsync', str(tmp_path))]
 
 
@@ -82,8 +84,8 @@ def test_leftovers_are_removed_and_nothing_else(tmp_path):
 
 
 def test_a_folder_is_claimed_by_one_process_until_it_ends(tmp_path):
-    hold = 'import sys; from wavenet.storage import files; lock = files.lock({!r}); ' \
-        'print(1, flush=True); sys.stdin.read()'.format(str(tmp_path))
+    hold = ('import sys; from wavenet.storage import files; '
+            f'lock = files.lock({str(tmp_path)!r}); print(1, flush=True); sys.stdin.read()')
     with subprocess.Popen([sys.executable, '-c', hold], cwd=ROOT, stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE) as process:
         process.stdout.readline()
@@ -120,7 +122,7 @@ def test_older(tmp_path):
 def test_a_file_is_no_folder_to_write_to(tmp_path):
     path = str(tmp_path / 'file')
     open(path, 'w').close()
-    with pytest.raises(NotADirectoryError, match='this is no folder'):
+    with pytest.raises(NotADirectoryError, match='this is not a folder'):
         files.make_folder(path)
     with pytest.raises(NotADirectoryError, match='file/sub'):
         files.make_folder(os.path.join(path, 'sub'))

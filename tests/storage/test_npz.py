@@ -80,7 +80,7 @@ def test_what_is_no_plain_array_is_refused(tmp_path, content):
 def test_what_a_file_claims_is_not_believed(tmp_path):
     path = write(tmp_path / 'bomb', ('a.npy', npy(np.zeros(100 << 20, 'u1'))))
     assert os.path.getsize(path) < 200000
-    for ratio in (npz.WEIGHTS, npz.PICTURES):
+    for ratio in (npz.WEIGHTS_RATIO, npz.IMAGES_RATIO):
         with pytest.raises(ValueError, match='claim'):
             with npz.open_npz(path, ratio):
                 pass
@@ -94,7 +94,7 @@ def test_one_entry_named_many_times_is_no_small_file(tmp_path):
     with zipfile.ZipFile(str(tmp_path / 'file'), 'w', zipfile.ZIP_DEFLATED) as file:
         file.writestr('a.npy', content)
         for n in range(100):                               # the list points at the same bytes
-            member = zipfile.ZipInfo('b{}.npy'.format(n))
+            member = zipfile.ZipInfo(f'b{n}.npy')
             for name in ('header_offset', 'compress_size', 'file_size', 'CRC', 'compress_type'):
                 setattr(member, name, getattr(file.filelist[0], name))
             file.filelist.append(member)
@@ -186,14 +186,14 @@ def test_a_flipped_bit_in_a_file_of_numpy_is_noticed_or_harmless(tmp_path):
             arrays = read(path)
         except ValueError:
             noticed += 1
-        else:                                              # a date, say, or a name: seen by others
+        else:  # such as a date, or a name, which the caller notices
             assert all((arrays[name] == ARRAYS[name]).all() for name in arrays.keys() & ARRAYS)
     assert noticed > len(whole) / 2
 
 
 @pytest.fixture(scope='module')
 def unsealed(tmp_path_factory):
-    """(the bytes of a file of NumPy's, a path to write others to)"""
+    """The bytes of a file that NumPy wrote, and a path to write changed ones to."""
     path = tmp_path_factory.mktemp('npz') / 'file'
     np.savez_compressed(str(path) + '.npz', **ARRAYS)
     return (path.parent / 'file.npz').read_bytes(), path

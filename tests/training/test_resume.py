@@ -15,6 +15,7 @@ import pytest
 
 from helpers import ROOT, SMALL, check_error, contents, one_line, results
 from wavenet import pictures, serialization
+from wavenet.storage import model_file
 from wavenet.training import snapshots
 
 
@@ -123,7 +124,7 @@ def other_architecture(path):
     prefix = 'updater/model:main/predictor/conv2/'
     arrays[prefix + 'W'], arrays[prefix + 'b'] = np.zeros((9, 4, 1, 1), 'f'), np.zeros(9, 'f')
     arrays['updater/model:main/predictor/conv4/W'] = np.zeros((2, 9, 1, 1), 'f')
-    serialization.save_arrays(str(path), arrays)
+    model_file.save_arrays(str(path), arrays)
 
 
 def hanging(path):

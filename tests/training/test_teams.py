@@ -159,7 +159,7 @@ def test_ranks_divide_the_cores_of_their_host(report):
     cores = len(os.sched_getaffinity(0))
     each = max(1, cores // 2)
     given, err = report('(threads.WORKERS, [library.num_threads for library in '
-                        'threads._libraries])', OPENBLAS_NUM_THREADS=str(cores))
+                        'threads._blas.lib_controllers])', OPENBLAS_NUM_THREADS=str(cores))
     assert all(workers == each and set(threads) <= {each} for workers, threads in given)
     assert f'2 processes, each on {each} of {os.cpu_count()} cores' in err
 
@@ -196,7 +196,7 @@ def test_parts_are_all(count, size):
 def files(tmp_path, random_model, random_gated_model):
     """A model, one with classes, and an image."""
     serialization.save_model(str(tmp_path / 'plain.npz'), random_model(), height=4, width=5)
-    serialization.save_model(str(tmp_path / 'gated.npz'), random_gated_model(3, classes=3),
+    serialization.save_model(str(tmp_path / 'gated.npz'), random_gated_model(3, num_classes=3),
                              height=4, width=5)
     Image.fromarray(np.random.RandomState(0).randint(0, 256, (6, 5, 3)).astype('u1')).save(
         str(tmp_path / 'image.png'))

@@ -63,7 +63,7 @@ def run(parser):
         args.seed = team.bcast(np.random.randint(2 ** 32))
     with team.reporting():
         team.connect(args)
-        for path, formats in ((args.output, pictures.PICTURES), (args.gif, pictures.ANIMATIONS)):
+        for path, formats in ((args.output, pictures.IMAGE_FORMATS), (args.gif, pictures.ANIMATION_FORMATS)):
             if path is not None:
                 pictures.file_format(path, formats)
                 if team.rank == 0:
@@ -74,17 +74,17 @@ def run(parser):
                     '{}: this image would be overwritten: give another --output'.format(path))
         device = cli.use_device(args)
         model = serialization.load_model(args.model)
-        if args.label is not None and args.label >= (model.classes or 0):
+        if args.label is not None and args.label >= model.num_classes:
             raise ValueError('--label {}: the model has {}'.format(
-                args.label, 'classes 0 to {}'.format(model.classes - 1) if model.classes else
+                args.label, 'classes 0 to {}'.format(model.num_classes - 1) if model.num_classes else
                 'no classes'))
-        if args.complete and model.classes and args.label is None:
+        if args.complete and model.num_classes and args.label is None:
             raise ValueError('--complete needs --label, too: the model has classes 0 to {}'.format(
-                model.classes - 1))
+                model.num_classes - 1))
         originals = given = None
         height = args.height or model.about.get('height', 28)
         width = args.width or model.about.get('width', 28)
-        lines = args.count if args.label is not None else model.classes or args.count
+        lines = args.count if args.label is not None else model.num_classes or args.count
         batch = lines * args.count
         if args.complete:
             originals = read_images(args.complete, model.in_channels)
@@ -99,13 +99,13 @@ def run(parser):
         cli.check_memory(values * (8 + 4 + 16 * args.scale ** 2), '{} pictures'.format(batch))
         if args.complete:
             given = originals.repeat(args.count, axis=0), args.rows
-        labels = None if args.label is None else np.full(batch, args.label)
+        class_ids = None if args.label is None else np.full(batch, args.label)
         model.to_device(device)
         with tqdm.tqdm(total=height * width, unit='pixel',
                        disable=team.rank or not cli.shows_progress(sys.stderr)) as bar:
             samples = sampling.generate(model, (batch, model.in_channels, height, width), args.seed,
                                         args.method, given, teams.part(batch, team),
-                                        progress=bar.update, labels=labels)
+                                        progress=bar.update, class_ids=class_ids)
     samples = np.concatenate(team.gather(cuda.to_cpu(samples)))
     if team.rank:
         return
@@ -115,7 +115,7 @@ def run(parser):
         pictures.save(args.output, cells, args.scale)
         print(args.output)
         if args.gif:
-            pictures.save_drawing(args.gif, cells, args.scale, args.rows)
+            pictures.save_animation(args.gif, cells, args.scale, args.rows)
             print(args.gif)
 
 

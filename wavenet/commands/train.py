@@ -1,4 +1,5 @@
 """Trains the post's PixelCNN, or Gated PixelCNN: data, model, Chainer's Trainer."""
+import math
 import os
 import shlex
 import sys
@@ -10,19 +11,21 @@ from chainer.training.extensions import ParameterStatistics
 
 from wavenet import cli, models
 from wavenet.data.images import batches
-from wavenet.data.load import load_dataset
-from wavenet.families.gated import model as gated
+from wavenet.data.load import LOADERS
+from wavenet.commands import family_options
+from wavenet.families import registry
 from wavenet.storage import files
 from wavenet.training import averaging, data_parallel, extensions, finite, teams
 from wavenet.training.snapshots import Snapshots
 
 
 def make_parser():
-    parser = cli.ArgumentParser(description=__doc__)
+    parser = cli.ArgumentParser(check=check, description=__doc__)
     add = parser.add_argument
     count = cli.whole_number(1)
-    add('--batchsize', '-b', type=count, default=16, metavar='N',
-        help='images in a batch, with --communicator of each process (default: %(default)s)')
+    add('--batchsize', '-b', type=count, metavar='N',
+        help='images in a batch, with --communicator of each process (default: '
+        f'{family_options.defaults("batchsize")})')
     add('--epoch', '-e', type=count, default=20, metavar='N',
         help='sweeps over the training images (default: %(default)s)')
     add('--iteration', type=count, metavar='N', help='stop after N batches, instead of --epoch')
@@ -39,31 +42,26 @@ def make_parser():
              'it was made with')
     add('--out', '-o', default='out', metavar='DIR',
         help='folder for all that is written (default: %(default)s)')
-    add('--model', choices=('pixelcnn', 'gated'), default='pixelcnn',
-        help='the post\'s PixelCNN, or Gated PixelCNN, which takes classes (default: %(default)s)')
-    add('--form', choices=gated.FORMS, metavar='FORM',
-        help="of the gated model: paper, or author for that of the author's code, with its mistakes "
-             '(default: paper)')
-    add('--hidden_dim', '-d', type=count, default=128, metavar='H',
-        help='the model has 2H feature maps; gated, H (default: %(default)s)')
-    add('--out_hidden_dim', type=count, default=16, metavar='N',
-        help='feature maps before the last layer (default: %(default)s)')
-    add('--blocks_num', '-n', type=cli.whole_number(0), default=15, metavar='N',
-        help='residual blocks (default: %(default)s)')
+    add('--model', choices=tuple(registry.FAMILIES), default='pixelcnn',
+        help='; '.join(f'{name}: {family.title}' for name, family in registry.FAMILIES.items())
+        + ' (default: %(default)s)')
+    family_options.add(parser)
     add('--gradclip', type=cli.positive_number, metavar='X',
         help='clip each element of the gradient to [-X, X] (default: off)')
     add('--clip', type=cli.nonnegative_number, metavar='X',
-        help='scale the gradient down to an L2 norm of X (default: 0 for off; gated, 1)')
+        help='scale the gradient down to an L2 norm of X (default: '
+        f'{family_options.defaults("clip")})')
     add('--weight_decay', type=cli.nonnegative_number, metavar='X',
-        help='add X times the weights to the gradient (default: 0 for off; gated, 0.0001)')
-    add('--learning_rate', type=cli.positive_number, default=0.001, metavar='X',
-        help="Adam's learning rate (default: %(default)s)")
-    add('--lr_decay', type=cli.decay_factor, default=1.0, metavar='X',
+        help='add X times the weights to the gradient (default: '
+        f'{family_options.defaults("weight_decay")})')
+    add('--learning_rate', type=cli.positive_number, metavar='X',
+        help=f'learning rate (default: {family_options.defaults("learning_rate")})')
+    add('--lr_decay', type=cli.decay_factor, metavar='X',
         help='multiply the learning rate by X after each batch, such as 0.999977 '
-             '(default: 1 for off)')
-    add('--average', type=cli.average_factor, default=0.0, metavar='X',
+             f'(default: {family_options.defaults("lr_decay")}; 1 for off)')
+    add('--average', type=cli.average_factor, metavar='X',
         help='test, draw and save a moving average of the weights, which keeps X of itself in each '
-             'batch, such as 0.999 (default: 0 for off)')
+             f'batch, such as 0.999 (default: {family_options.defaults("average")}; 0 for off)')
     add('--levels', type=cli.whole_number(2, 256), default=2, metavar='N',
         help='values a pixel can take, 2 to 256 (default: %(default)s)')
     add('--dataset', default='mnist', metavar='NAME',
@@ -81,31 +79,26 @@ def make_parser():
         help='of the weights, the order of images and all draws (default: %(default)s)')
     add('--test_limit', type=count, metavar='N', help='test on the first N test images only')
     add('--stats', action='store_true',
-        help='log statistics of the weights and gradients of conv1, conv2 and conv4')
+        help='log statistics of the weights and gradients of the first and the last layers')
     return parser
 
 
-def make_model(args, class_count):
-    """The model and its loss, as the author has them: nats per image; gated, the mean over values"""
-    sizes = dict(in_channels=args.channels, block_num=args.blocks_num,
-                 out_hidden_dims=args.out_hidden_dim,
-                 out_dims=1 if args.loss == 'sigmoid' else args.levels)
-    if args.model == 'pixelcnn':
-        kind, count = models.PixelCNN, models.count_parameters
-        sizes.update(hidden_dims=2 * args.hidden_dim)
-    else:
-        kind, count = gated.GatedPixelCNN, gated.count_parameters
-        sizes.update(hidden_dims=args.hidden_dim, classes=class_count)
+def make_model(args, num_classes):
+    """The model that the options name, and its loss.
+
+    Raises: MemoryError where a training of it would not fit the machine's memory.
+    """
+    family = registry.get(args.model)
+    config = family.configure(args, num_classes)
     # Weights, masks, gradients, two moments of these, and averages
-    cli.check_memory((6 if args.average else 5) * 4 * count(**sizes), 'a model of these sizes')
-    if args.model == 'gated':
-        sizes.update(form=args.form or 'paper')
-    return models.Classifier(kind(**sizes), normalize=args.model == 'gated')
+    count = sum(math.prod(shape) for shape in family.shapes(config).values())
+    cli.check_memory((6 if args.average else 5) * 4 * count, 'a model of these sizes')
+    return models.Classifier(family.build(config), reduce=family.recipe.reduce)
 
 
 def make_optimizer(args, model):
     """Adam, with what is asked for of clipping and weight decay"""
-    optimizer = chainer.optimizers.Adam(args.learning_rate).setup(model)
+    optimizer = registry.get(args.model).recipe.optimizer(args.learning_rate).setup(model)
     if args.gradclip:
         optimizer.add_hook(chainer.optimizer_hooks.GradientHardClipping(
             -args.gradclip, args.gradclip))
@@ -117,19 +110,14 @@ def make_optimizer(args, model):
 
 
 def check(parser, args):
-    """What options say only together; the defaults that depend on the model are filled in."""
+    """Checks what options mean only together, and fills in the defaults of the family."""
+    family_options.fill_in(parser, args)
     if args.loss == 'sigmoid' and args.levels != 2:
-        parser.error('--loss sigmoid is for --levels 2, not {}'.format(args.levels))
+        parser.error(f'--loss sigmoid is for --levels 2, not {args.levels}')
     if args.binarize and args.levels != 2:
-        parser.error('--binarize makes 2 levels: give --levels 2, not {}'.format(args.levels))
-    if args.form and args.model != 'gated':
-        parser.error('--form is for --model gated')
+        parser.error(f'--binarize makes 2 levels: give --levels 2, not {args.levels}')
     if not args.out:
         parser.error('--out: give the name of a folder')
-    if args.clip is None:
-        args.clip = 1.0 if args.model == 'gated' else 0
-    if args.weight_decay is None:
-        args.weight_decay = 0.0001 if args.model == 'gated' else 0
 
 
 def prepare_folder(folder, paths, lock):
@@ -166,24 +154,27 @@ def run(parser):
 def train(parser, args, team):
     """Trains with the options in `args`, as one of the processes of a `wavenet.teams.Team`, or alone.
     Returns: the exit status, None for 0."""
-    check(parser, args)
+    family = registry.get(args.model)
     np.seterr(over='ignore', invalid='ignore')  # wavenet.finite says it better
     with team.reporting():
         team.connect(args)
         device = cli.use_device(args)
     with team.reporting():
         with team.one_first():  # it may be a download
-            train, test = load_dataset(args.dataset, args.channels, args.levels, args.data,
+            train, test = LOADERS[family.data](args.dataset, args.channels, args.levels, args.data,
                                         args.binarize, args.seed, args.test_limit)
         batchsize = args.batchsize * team.size
-        if batchsize > max(len(train), parser.get_default('batchsize')):
+        if batchsize > max(len(train), family.recipe.batchsize):
             raise ValueError('--batchsize {}: there are only {} images to train on'.format(
                 batchsize if team.size == 1 else '{} of each of {} processes'.format(
                     args.batchsize, team.size), len(train)))
         np.random.seed(args.seed)  # Chainer draws the weights from here
-        model = make_model(args, train.class_count)
+        model = make_model(args, train.num_classes)
         for part in (model, train, test):
             part.to_device(device)
+    if family.prepare:  # a run that goes on takes its parameters from the snapshot afterwards
+        first = next(batches(train, batchsize, shuffle_seed=args.seed))
+        family.prepare(model.predictor, train.batch(first))
     average = averaging.WeightAverage(model, args.average) if args.average else None
     tested = average.model if average else model
     optimizer = make_optimizer(args, model)
@@ -210,8 +201,9 @@ def train(parser, args, team):
         'learning_rate', 'lr_decay', 'gradclip', 'clip', 'weight_decay')}
     outputs = [extensions.ModelFile(tested.predictor, dataset=args.dataset, batchsize=batchsize,
                                     **settings, **training),
-               extensions.LossPlot(columns[1:3], columns[0]),
-               extensions.SampleGrid(tested.predictor, train.shape, args.seed)]
+               extensions.LossPlot(columns[1:3], columns[0])]
+    if family.cache:  # without one, generation can take longer than the training
+        outputs.append(extensions.SampleGrid(tested.predictor, train.shape, args.seed))
 
     # In the order of an iteration. What does not change the training is for one rank.
     extend_one = trainer.extend if team.rank == 0 else lambda *_, **__: None
@@ -225,8 +217,8 @@ def train(parser, args, team):
         device=device), trigger=is_due)
     if args.stats:
         extend_one(ParameterStatistics(
-            [model.predictor.conv1, model.predictor.conv2, model.predictor.conv4],
-            trigger=is_due), trigger=is_due)
+            [link for link in model.predictor.children()
+             if not isinstance(link, chainer.ChainList)], trigger=is_due), trigger=is_due)
     extend_one(finite.check_loss, priority=chainer.training.PRIORITY_WRITER - 1)
     extend_one(extensions.LogReport(trigger=is_due))
     extend_one(extensions.PrintReport(

@@ -1,7 +1,8 @@
-"""What `python -m wavenet.compare` is made of.
+"""`python -m wavenet.compare` runs the author's repository and this project side by side.
 
-`kinds.py` has the models, `inputs.py` what both sides are given, `tasks.py` what a side computes. It
-runs in two processes: in the author's interpreter, started by `author.py`, with his code; and here,
-by `ours.py`. `sides.py` starts both and exchanges .npz files with them, `verdicts.py` compares what
-they have computed, `known.py` lists what is known to differ, and `report.py` shows it all.
+`inputs.py` prepares what both sides are given, and `tasks.py` is what each side computes.
+`author.py` runs it with the author's code, `ours.py` with ours, each in a process of its own.
+`sides.py` starts these processes and exchanges .npz files with them. `verdicts.py` compares their
+results, and `report.py` and `page.py` show them. `kinds.py` lists the models that can be compared,
+`differences.py` the known differences.
 """

@@ -1,24 +1,25 @@
-"""Side by side with the author's repository: are both the same model, and where do they differ?
+"""Compares the author's repository with this project: is it the same model, and what differs?
 
-His code is run as it is, never copied, and nothing in his checkout is written. It runs in a process
-of its own, under its own Chainer 1 and NumPy where --author_python names an interpreter that has
-them, and else under this Chainer 7, which is given back the few names that it has dropped.
+The author's code runs as it is, in a process of its own; nothing is copied from his checkout and
+nothing in it is written. It runs under Chainer 1 and the NumPy of its time if --author_python names
+an interpreter that has them, and otherwise under this Chainer 7, with the few names restored that
+Chainer 7 has dropped.
 """
+import functools
 import json
 import math
 import os
 import sys
 import tempfile
 
-import wavenet  # noqa: F401  before Chainer, which it makes importable
 import chainer
 import numpy as np
 import tqdm
 
 from wavenet import cli
+from wavenet.compare import checkout, differences, inputs, kinds, page, report, sides, verdicts
 from wavenet.data.load import load_dataset
 from wavenet.storage import files
-from wavenet.compare import checkout, inputs, kinds, known, report, sides, verdicts
 
 STATUS = {verdicts.AGREES: 0, verdicts.DIFFERS: 1, verdicts.MISSING: 2}
 
@@ -26,107 +27,143 @@ STATUS = {verdicts.AGREES: 0, verdicts.DIFFERS: 1, verdicts.MISSING: 2}
 def make_parser():
     parser = cli.ArgumentParser(prog='python -m wavenet.compare',
                                 description=__doc__.split('\n')[0])
-    add = parser.add_argument
-    count = cli.whole_number(1)
-    add('--author', required=True, metavar='DIR',
+    parser.add_argument(
+        '--author', required=True, metavar='DIR',
         help='a checkout of github.com/rampage644/wavenet; nothing in it is written')
-    add('--author_python', metavar='PYTHON',
+    parser.add_argument(
+        '--author_python', metavar='PYTHON',
         help='an interpreter with Chainer 1 for it (default: this one, with Chainer 7)')
-    add('--dataset', default='digits', metavar='NAME',
-        help='digits, mnist, cifar10 (or cifar), or a path, as for train.py (default: %(default)s)')
-    add('--data', metavar='DIR', help='folder that holds the files of mnist or cifar10')
-    add('--levels', type=cli.whole_number(2, 256), default=4, metavar='N',
-        help='values a pixel can take, 2 to 256 (default: %(default)s)')
-    add('--hidden_dim', '-d', type=count, default=16, metavar='H',
-        help="as the author's train.py takes it: 2H feature maps, of the gated model H "
-             '(default: %(default)s)')
-    add('--out_hidden_dim', type=count, default=16, metavar='N',
-        help='feature maps before the last layer (default: %(default)s)')
-    add('--blocks_num', '-n', type=cli.whole_number(0), default=4, metavar='N',
-        help='residual blocks (default: %(default)s)')
-    add('--batchsize', '-b', type=count, default=16, metavar='N',
-        help='images in a batch (default: %(default)s)')
-    add('--iteration', type=count, default=200, metavar='N',
-        help='steps of the optimizer (default: %(default)s)')
-    add('--count', '-c', type=count, default=4, metavar='N',
-        help='N x N pictures are drawn (default: %(default)s)')
-    add('--seconds', type=cli.positive_number, default=60.0, metavar='N',
-        help="how long the author's generation is waited for; pictures are compared as far as it "
-             'came, and its time is scaled (default: %(default)g)')
-    add('--seed', type=cli.whole_number(0, 2 ** 32 - 1), default=0, metavar='N',
-        help='of the parameters, the batches and all draws (default: %(default)s)')
-    add('--out', '-o', default='comparison', metavar='DIR',
+    parser.add_argument(
+        '--out', '-o', default='comparison', metavar='DIR',
         help='folder for report.html and comparison.json (default: %(default)s)')
+    add_data_options(parser)
+    add_model_options(parser)
+    add_run_options(parser)
     return parser
 
 
-def main(parser):
+def add_data_options(parser):
+    parser.add_argument(
+        '--dataset', default='digits', metavar='NAME',
+        help='digits, mnist, cifar10 (or cifar), or a path, as for train.py (default: %(default)s)')
+    parser.add_argument(
+        '--data', metavar='DIR', help='folder that holds the files of mnist or cifar10')
+    parser.add_argument(
+        '--levels', type=cli.whole_number(2, 256), default=4, metavar='N',
+        help='levels of a quantized value, 2 to 256 (default: %(default)s)')
+
+
+def add_model_options(parser):
+    parser.add_argument(
+        '--hidden_dim', '-d', type=cli.whole_number(1), default=16, metavar='H',
+        help="as for the author's train.py: 2H feature maps, or H in the gated model "
+             '(default: %(default)s)')
+    parser.add_argument(
+        '--out_hidden_dim', type=cli.whole_number(1), default=16, metavar='N',
+        help='feature maps before the last layer (default: %(default)s)')
+    parser.add_argument(
+        '--blocks_num', '-n', type=cli.whole_number(0), default=4, metavar='N',
+        help='residual blocks (default: %(default)s)')
+
+
+def add_run_options(parser):
+    parser.add_argument(
+        '--batchsize', '-b', type=cli.whole_number(1), default=16, metavar='N',
+        help='images in a batch (default: %(default)s)')
+    parser.add_argument(
+        '--iteration', type=cli.whole_number(1), default=200, metavar='N',
+        help='optimizer steps (default: %(default)s)')
+    parser.add_argument(
+        '--count', '-c', type=cli.whole_number(1), default=4, metavar='N',
+        help='generate N x N images (default: %(default)s)')
+    parser.add_argument(
+        '--seconds', type=cli.positive_number, default=60.0, metavar='N',
+        help="time limit for the author's generation; the values generated until then are "
+             'compared, and his time is scaled (default: %(default)g)')
+    parser.add_argument(
+        '--seed', type=cli.whole_number(0, 2 ** 32 - 1), default=0, metavar='N',
+        help='seed of the parameters, the batches and the generation (default: %(default)s)')
+
+
+def main():
+    """The command. Returns: its exit status."""
+    return cli.run(run, make_parser())
+
+
+def run(parser):
+    """Compares, prints the table, and writes the two files. Returns: the exit status."""
     args = parser.parse_args()
     with parser.reporting(), tempfile.TemporaryDirectory() as scratch:
         if not args.out:
             raise ValueError('--out: give the name of a folder')
         both = sides.Sides(args.author, args.author_python, scratch)
         train, _ = load_dataset(args.dataset, 3, args.levels, args.data, seed=args.seed)
-        author = os.path.realpath(args.author)
-        if os.path.commonpath([author, os.path.realpath(args.out)]) == author:
-            raise ValueError("--out {}: in the author's checkout nothing is written".format(
-                args.out))
-        files.make_folder(args.out)
-        for name in ('comparison.json', 'report.html'):
-            files.check_target(os.path.join(args.out, name))
+        json_path, page_path = prepare_folder(args.out, args.author)
         with tqdm.tqdm(total=6, bar_format='{n}/{total} {desc}', leave=False,
                        disable=not sys.stderr.isatty()) as bar:
             result = compare(both, args, train, bar)
-        with files.atomic_write(os.path.join(args.out, 'comparison.json')) as file:
+        with files.atomic_write(json_path) as file:
             file.write(json.dumps(without_nan(result.summary), indent=1).encode())
-        with files.atomic_write(os.path.join(args.out, 'report.html')) as file:
-            file.write(report.page(result, scratch).encode())
-    print(report.text(result.summary))
-    print(os.path.join(args.out, 'report.html'))
-    if result.summary['verdict'] == verdicts.MISSING:
-        cli.say('there is nothing to compare on one of the sides for: ' + ', '.join(
-            row['name'] for row in result.summary['rows'] if row['verdict'] == verdicts.MISSING))
-    return STATUS[result.summary['verdict']]
+        with files.atomic_write(page_path) as file:
+            file.write(page.render(result, scratch).encode())
+    summary = result.summary
+    print(report.text(summary))
+    print(page_path)
+    missing = [row['name'] for row in summary['rows'] if row['verdict'] == verdicts.MISSING]
+    if summary['verdict'] == verdicts.MISSING:
+        cli.say(f'one side has nothing to compare for: {", ".join(missing)}')
+    return STATUS[summary['verdict']]
+
+
+def prepare_folder(folder, author):
+    """Makes the folder for the results.
+
+    Returns: the paths of comparison.json and report.html.
+
+    Raises: ValueError if it is in the author's checkout, OSError if it cannot be written.
+    """
+    author = os.path.realpath(author)
+    if os.path.commonpath([author, os.path.realpath(folder)]) == author:
+        raise ValueError(f"--out {folder}: this folder is in the author's checkout, where nothing "
+                         'is written: choose another')
+    files.make_folder(folder)
+    paths = [os.path.join(folder, name) for name in ('comparison.json', 'report.html')]
+    for path in paths:
+        files.check_target(path)
+    return paths
 
 
 def compare(both, args, train, bar):
-    """Runs both sides, and compares.
+    """Runs both sides and compares their results.
 
     Args:
         both: `sides.Sides`.
         args: the options.
-        train: `datasets.ImageDataset`.
-        bar: a tqdm, told what is being done.
+        train: the `ImageDataset` to train on.
+        bar: a tqdm that shows which task runs.
 
     Returns: a `report.Result`.
 
-    Raises: ValueError where the author's code cannot be run.
+    Raises: ValueError if the author's code cannot be run.
     """
-    def run(task):
-        """A task on both sides, one after the other: they shall not take time from each other"""
-        results = {}
-        for side, whose in (('author', "the author's"), ('here', 'our')):
-            bar.set_description_str('{} {}'.format(whose, task))
-            results[side] = both.run(side, task, config, arrays)
-            bar.update()
-        return results
-
     about = both.describe()
     kind = kinds.find(about)
     config = inputs.make_config(args, kind, train.shape, both.scratch)
     arrays = inputs.make_arrays(args, config, train)
-    numbers = run('numbers')
+    run_both = functools.partial(run_task, both, bar, config, arrays)
+    numbers = run_both('numbers')
     rows = verdicts.compare(numbers['author'], numbers['here'], config)
-    drawings, times = {}, {}
+    generated, times = {}, {}
     if all('float32/losses' in results for results in numbers.values()):
-        drawings = run('drawing')
-        rows += verdicts.compare_drawings(drawings, numbers['author'], config, arrays)
-        times = {'training step': measured(run('training')),
-                 '{} pictures'.format(args.count ** 2): measured(drawings)}
+        generated = run_both('generation')
+        rows += verdicts.compare_generation(generated, numbers['author'], config, arrays)
+        times = {'training step': measured(run_both('training')),
+                 f'{args.count ** 2} pictures': measured(generated)}
+    commit = checkout.commit(both.folder)
     summary = {
         'verdict': verdicts.overall(rows),
         'model': kind.title,
-        'author': dict(about, folder=both.folder, commit=checkout.commit(both.folder)),
+        'author': dict(about, folder=both.folder, commit=commit.description),
         'here': {'python': sys.version.split()[0], 'chainer': chainer.__version__,
                  'numpy': np.__version__},
         'config': dict({name: config[name] for name in inputs.SHOWN}, dataset=args.dataset),
@@ -134,14 +171,26 @@ def compare(both, args, train, bar):
         'times': times,
         'losses': {side: results['float32/losses'].tolist() for side, results in numbers.items()
                    if 'float32/losses' in results},
-        'known': [one._asdict() for one in
-                  known.find(both.folder, about, numbers['author'], config, arrays)],
+        'known': [one._asdict() for one in differences.of_commit(commit.name)],
     }
-    return report.Result(summary, numbers, drawings)
+    return report.Result(summary, numbers, generated)
+
+
+def run_task(both, bar, config, arrays, task):
+    """Runs a task on both sides, one after the other, so that neither slows down the other.
+
+    Returns: their results, by the names 'author' and 'here'.
+    """
+    results = {}
+    for side, whose in (('author', "the author's"), ('here', 'our')):
+        bar.set_description_str(f'{whose} {task}')
+        results[side] = both.run(side, task, config, arrays)
+        bar.update()
+    return results
 
 
 def measured(results):
-    """Median seconds and peak memory of each side, and how many times it was timed."""
+    """For each side, the median time, the number of measurements, and the peak memory."""
     return {side: {'seconds': float(np.median(result['seconds'])),
                    'timed': len(result['seconds']),
                    'part': float(result.get('part', 1)),
@@ -150,7 +199,7 @@ def measured(results):
 
 
 def without_nan(value):
-    """The same with None for numbers that are not finite, which JSON does not have."""
+    """Replaces numbers that are not finite, which JSON does not have, by None."""
     if isinstance(value, dict):
         return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -159,4 +208,4 @@ def without_nan(value):
 
 
 if __name__ == '__main__':
-    sys.exit(cli.run(main, make_parser()))
+    sys.exit(main())

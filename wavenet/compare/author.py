@@ -1,13 +1,14 @@
-"""The author's side of a comparison, a program for his interpreter:
+# ruff: noqa: UP032, UP036  Python 3.5 has no f-strings
+"""The author's side of a comparison, a program for the author's interpreter:
 
     PYTHON author.py DIR TASK SOURCE TARGET [BEFORE]
 
-DIR is a checkout of his repository, of which this imports `wavenet.models`, `wavenet.utils` and
-`infer`; TASK is 'describe' or one of tasks.py; SOURCE and TARGET are .npz files; BEFORE is a Python
-file to run before Chainer is imported. A reason to stop that a user can do something about is one
-line on standard error, with status 3.
+It imports `wavenet.models`, `wavenet.utils` and `infer` from DIR, a checkout of the author's
+repository, and changes nothing there. TASK is 'describe' or a task of tasks.py; SOURCE and TARGET
+are .npz files; BEFORE is a Python file that runs before Chainer is imported. A problem that the
+user can solve is reported in one line on standard error, with exit status 3.
 
-It needs Python 3.5 and what the author's code imports. Nothing in DIR is written.
+The program needs Python 3.5 or newer, and what the author's code imports.
 """
 import importlib
 import inspect
@@ -28,7 +29,7 @@ def stop(reason):
 
 
 def import_author(name, folder):
-    """A module of the author's, and of nobody else's."""
+    """Imports a module of the author's, and makes sure that it comes from his folder."""
     try:
         module = importlib.import_module(name)
     except ImportError as error:
@@ -65,14 +66,17 @@ class Author:
             'in_channels', 'hidden_dims', 'block_num', 'out_hidden_dims', 'out_dims')])
 
     def snapshots(self, classifier, optimizer, config, given):
-        """One more step, by Chainer's Trainer, which then writes the two files that his train.py
-        has it write: the model, and the trainer with the model in it. Returns the parameters."""
-        x, t, classes = tasks.batch(config, given, 0)
-        examples = list(zip(x, t, *classes))
+        """Takes one more step with Chainer's Trainer, which writes the two files of his train.py.
+
+        They are the model, `pixelcnn_1`, and the whole trainer, `snapshot_iter_1`. Returns: the
+        parameters in them.
+        """
+        x, targets, classes = tasks.batch(config, given, 0)
+        examples = list(zip(x, targets, *classes))
         iterator = chainer.iterators.SerialIterator(examples, len(examples), shuffle=False)
         trainer = chainer.training.Trainer(
             chainer.training.StandardUpdater(iterator, optimizer), (1, 'iteration'),
-            out=config['snapshots'])
+            out=config['snapshot_folder'])
         extensions = chainer.training.extensions
         trainer.extend(extensions.snapshot(), trigger=(1, 'iteration'))
         trainer.extend(extensions.snapshot_object(
@@ -82,48 +86,52 @@ class Author:
                 for name, param in classifier.predictor.namedparams()}
 
     def load(self, path, config):
-        """As in his infer.py."""
+        """Loads a model as his infer.py does."""
         predictor = self.predictor(config)
         chainer.serializers.load_npz(path, predictor)
         return predictor
 
-    def draw(self, predictor, config, classes):
-        """Pictures by the loop of his infer.py, which runs the model once for each value of a
-        picture, until all are drawn or config['seconds'] are over."""
-        infer = import_author('infer', self.folder)
-        labels = [classes] if config['labelled'] else []
-        starts, drawn = [], []
+    def generate(self, predictor, config, class_ids):
+        """Generates images with the loop of his infer.py, for at most config['seconds'].
 
-        class Enough(Exception):
+        The loop calls the model once for every value of an image.
+        """
+        infer = import_author('infer', self.folder)
+        classes = [class_ids] if config['conditional'] else []
+        starts = []     # when each call of the model began, and when the last one ended
+        images = None
+
+        class TimeIsUp(Exception):
             pass
 
         def sample_fn(samples):
+            nonlocal images
             starts.append(time.perf_counter())
             if starts[-1] - starts[0] > config['seconds']:
-                raise Enough
-            drawn[:] = [samples.data]
-            return predictor(samples, *labels)
+                raise TimeIsUp
+            images = samples.data                # the loop writes each value into this array
+            return predictor(samples, *classes)
 
-        play_gpu(infer)
+        replace_gpu_calls(infer)
         np.random.seed(config['seed'])
         try:
             infer.generate_and_save_samples(sample_fn, config['height'], config['width'],
                                             config['in_channels'], config['count'], 'samples.jpg')
             starts.append(time.perf_counter())
-        except Enough:
+        except TimeIsUp:
             pass
         values = config['height'] * config['width'] * config['in_channels']
-        return drawn[0], (len(starts) - 1) / values, np.diff(starts) * values
+        return tasks.Generated(images, (len(starts) - 1) / values, np.diff(starts) * values)
 
 
-def play_gpu(infer):
-    """Lets the loop of infer.py, which is for a GPU only, run on a CPU.
+def replace_gpu_calls(infer):
+    """Lets the loop of infer.py, which needs a GPU, run on a CPU.
 
-    What it calls of `chainer`, `F` and `scipy` gets a stand-in in that module alone: arrays are
-    made by NumPy and stay where they are, and the picture file is not written.
+    In this module alone, stand-ins replace the names of `chainer`, `F` and `scipy` that the loop
+    calls. NumPy creates the arrays, and the loop writes no image file.
     """
     class OnHost(np.ndarray):
-        def get(self):  # as arrays on a GPU have it
+        def get(self):  # a CuPy array has this method
             return np.asarray(self)
 
     def softmax(logits):
@@ -134,19 +142,19 @@ def play_gpu(infer):
         Variable=chainer.Variable,
         cuda=types.SimpleNamespace(cupy=cupy, to_gpu=lambda array: array))
     infer.F = types.SimpleNamespace(softmax=softmax)
-    picture = types.SimpleNamespace(save=lambda filename: None)
+    image = types.SimpleNamespace(save=lambda filename: None)
     infer.scipy = types.SimpleNamespace(
-        misc=types.SimpleNamespace(toimage=lambda images, cmin, cmax: picture))
+        misc=types.SimpleNamespace(toimage=lambda images, cmin, cmax: image))
 
 
-def run_on_cpu_unchanged(infer):
-    """What happens where the loop of infer.py is called as it is: the error, or ''."""
+def error_on_cpu(infer):
+    """The error of the unchanged loop of infer.py if it uses no GPU; '' if there is no error."""
     class Reached(Exception):
         pass
 
     def sample_fn(samples):
         if not isinstance(samples.data, np.ndarray):
-            raise TypeError('its pictures are {}, on a GPU'.format(type(samples.data)))
+            raise TypeError('its images are {}, on a GPU'.format(type(samples.data)))
         raise Reached
 
     try:
@@ -162,24 +170,27 @@ def arguments(function):
 
 
 def describe(author, restored, target):
-    """What kind of model the repository holds, and what runs it, as JSON in a text file."""
+    """Writes a JSON file that tells which model the repository has, and what runs it."""
     with open(target, 'w') as file:
         json.dump({
             'pixelcnn': arguments(author.models.PixelCNN.__init__),
             'residual_block': arguments(author.models.ResidualBlock.__init__),
-            'cpu_error': run_on_cpu_unchanged(import_author('infer', author.folder)),
+            'cpu_error': error_on_cpu(import_author('infer', author.folder)),
             'restored': restored,
             'python': sys.version.split()[0], 'chainer': chainer.__version__,
             'numpy': np.__version__}, file)
 
 
 def import_libraries():
-    """Chainer, NumPy, and tasks.py beside this file. Returns what Chainer 7 was given back."""
+    """Imports NumPy, Chainer, and tasks.py, which only main() may do: BEFORE runs first.
+
+    Returns: what old_names.py restored in Chainer 7.
+    """
     global chainer, np, tasks
     try:
-        import numpy as np
         import chainer
         import chainer.training.extensions  # noqa: F401
+        import numpy as np
         import tasks
     except ImportError as error:
         stop("{} cannot import {}, which the author's code needs: install it there".format(
@@ -195,7 +206,7 @@ def main(folder, task, source, target, *before):
     for path in before:
         runpy.run_path(path)
     restored = import_libraries()
-    sys.path[0] = folder           # instead of this file's folder
+    sys.path[0] = folder           # replaces the folder of this file
     author = Author(folder)
     if task == 'describe':
         describe(author, restored, target)

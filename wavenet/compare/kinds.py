@@ -1,49 +1,57 @@
-"""The models that a checkout of the author's repository can hold, and ours, to be the same."""
-import collections
+"""The models that the author's repository holds, each at some commits, and ours that match them."""
+from typing import Callable, NamedTuple
 
 from wavenet import models
 from wavenet.families.gated import model as gated
 
-# The constructor of PixelCNN is the same in all of them; that of ResidualBlock tells them apart.
+# The first arguments of the author's PixelCNN, the same at all commits, and of our models
 PIXELCNN = ['in_channels', 'hidden_dims', 'block_num', 'out_hidden_dims', 'out_dims']
 
-Kind = collections.namedtuple('Kind', [
-    'key', 'title',
-    'residual_block',  # names of the arguments of the author's constructor
-    'maps',            # feature maps for each of his --hidden_dim
-    'labelled',        # whether the model takes the classes of the pictures
-    'clip', 'weight_decay',  # what his train.py adds to Adam, 0 for nothing
-    'classifier',      # ours: (in_channels, hidden_dims, …) → a new Classifier
-])
+
+class Kind(NamedTuple):
+    key: str
+    title: str
+    residual_block: list[str]   # arguments of the author's ResidualBlock, which tell kinds apart
+    hidden_dims_factor: int     # feature maps per unit of the author's --hidden_dim
+    conditional: bool           # whether the model takes class_ids
+    clip: float                 # L2 norm that his train.py clips gradients to; 0: it does not
+    weight_decay: float         # that his train.py adds; 0: it does not
+    classifier: Callable        # our Classifier, new, of the sizes PIXELCNN
 
 
-def post(*sizes):
+def _pixelcnn(*sizes):
     return models.Classifier(models.PixelCNN(*sizes))
 
 
-def newest(*sizes):
-    return models.Classifier(gated.GatedPixelCNN(*sizes, form='author'), normalize=True)
+def _gated(*sizes):
+    return models.Classifier(gated.GatedPixelCNN(*sizes, form='author'), reduce='mean')
 
 
 KINDS = (
-    Kind('pixelcnn', "the post's PixelCNN", ['in_channels', 'nobias'],
-         maps=2, labelled=False, clip=0, weight_decay=0, classifier=post),
+    Kind('pixelcnn', "the post's PixelCNN", ['in_channels', 'nobias'], hidden_dims_factor=2,
+         conditional=False, clip=0, weight_decay=0, classifier=_pixelcnn),
     Kind('gated', 'Gated PixelCNN',
-         ['in_channels', 'out_channels', 'filter_size', 'mask', 'nobias'],
-         maps=1, labelled=True, clip=1.0, weight_decay=0.0001, classifier=newest),
+         ['in_channels', 'out_channels', 'filter_size', 'mask', 'nobias'], hidden_dims_factor=1,
+         conditional=True, clip=1.0, weight_decay=0.0001, classifier=_gated),
 )
 
 
 def find(about):
-    """The kind for what author.py's 'describe' found. Raises: ValueError."""
+    """The kind of model in the author's repository.
+
+    Args:
+        about: the result of author.py's 'describe'.
+
+    Raises: ValueError if it is none of `KINDS`.
+    """
     for kind in KINDS:
         if about['pixelcnn'][:len(PIXELCNN)] == PIXELCNN \
                 and about['residual_block'] == kind.residual_block:
             return kind
     raise ValueError(
-        "the author's repository holds neither of the models that are compared, by its "
-        'constructors: PixelCNN({}) and ResidualBlock({})'.format(
-            ', '.join(about['pixelcnn']), ', '.join(about['residual_block'])))
+        "the author's repository holds neither of the models that can be compared: its "
+        f'constructors are PixelCNN({", ".join(about["pixelcnn"])}) and '
+        f'ResidualBlock({", ".join(about["residual_block"])})')
 
 
 def make_classifier(config):

@@ -1,17 +1,18 @@
-"""Our side of a comparison, in a process of its own, so that its time and memory are its own:
+"""Our side of a comparison, a program, so that its time and memory are measured alone:
 
     python -m wavenet.compare.ours TASK SOURCE TARGET
+
+TASK is one of tasks.py; SOURCE and TARGET are .npz files.
 """
 import os
 import sys
 import time
 
-import wavenet  # noqa: F401  before Chainer
 from wavenet import sampling, serialization, utils
-from wavenet.functions import threads
 from wavenet.compare import kinds, tasks
+from wavenet.functions import threads
 
-DRAWINGS_TIMED = 3
+GENERATIONS_TIMED = 3
 
 
 class Ours:
@@ -23,14 +24,13 @@ class Ours:
         return kinds.make_classifier(config)
 
     def snapshots(self, classifier, optimizer, config, given):
-        """The author's two files, if there are any, as they load here; the model in them is saved
-        again, our way."""
+        """Loads the author's two files, if he wrote them, and saves the model in our format."""
         result = {}
-        if not os.path.exists(os.path.join(config['snapshots'], 'pixelcnn_1')):
+        if not os.path.exists(os.path.join(config['snapshot_folder'], 'pixelcnn_1')):
             return result
         for name in ('pixelcnn_1', 'snapshot_iter_1'):
-            model = serialization.load_model(os.path.join(config['snapshots'], name))
-            result.update(('{}/params{}'.format(name, path), param.array)
+            model = serialization.load_model(os.path.join(config['snapshot_folder'], name))
+            result.update((f'{name}/params{path}', param.array)
                           for path, param in model.namedparams())
         serialization.save_model(config['our_model'], model)
         return result
@@ -38,15 +38,30 @@ class Ours:
     def load(self, path, config):
         return serialization.load_model(path)
 
-    def draw(self, predictor, config, classes):
+    def generate(self, predictor, config, class_ids):
         shape = (config['count'] ** 2, config['in_channels'], config['height'], config['width'])
-        labels = {'labels': classes} if config['labelled'] else {}
+        class_ids = class_ids if config['conditional'] else None
         seconds = []
-        for _ in range(DRAWINGS_TIMED):
+        for _ in range(GENERATIONS_TIMED):
             start = time.perf_counter()
-            samples = sampling.generate(predictor, shape, config['seed'], **labels)
+            samples = sampling.generate(predictor, shape, config['seed'], class_ids=class_ids)
             seconds.append(time.perf_counter() - start)
-        return samples, 1.0, seconds
+        return tasks.Generated(samples, 1.0, seconds)
+
+
+def probabilities(config, images, class_ids, row, column, channel):
+    """What the model that both sides generated with predicts for one value of each image.
+
+    Args:
+        images: float32 (B, C, H, W).
+        class_ids: int32 (B,), which an unconditional model ignores.
+        row, column, channel: of the value.
+
+    Returns: float32 (B, levels).
+    """
+    predictor = serialization.load_model(config['our_model'])
+    outputs = predictor(images, class_ids).array[:, :, channel, row, column]
+    return predictor.distribution.probabilities(outputs)
 
 
 if __name__ == '__main__':

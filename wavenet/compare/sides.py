@@ -1,17 +1,17 @@
-"""Starts the two sides of a comparison, each in a process of its own; they exchange files."""
+"""Starts each side of a comparison in a process of its own, and exchanges files with it."""
 import json
 import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 
 from wavenet.compare import author
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
-COMPAT = os.path.join(ROOT, 'wavenet', 'compat.py')
+ROOT = Path(__file__).resolve().parents[2]
+COMPAT = ROOT / 'wavenet' / 'compat.py'
 
 
 class Sides:
@@ -19,27 +19,26 @@ class Sides:
 
     Args:
         folder: a checkout of the author's repository. Nothing in it is written.
-        python: an interpreter for it, a path or a name; None for this one, under Chainer 7.
-        scratch: an empty folder for the files that go between the processes.
+        python: the interpreter that runs it, a path or a name; None for this one, with Chainer 7.
+        scratch: an empty folder for the files that the processes exchange.
 
-    Raises: ValueError where there is no such checkout or interpreter.
+    Raises: ValueError if there is no such checkout or interpreter.
     """
 
     def __init__(self, folder, python, scratch):
         for name in ('wavenet/models.py', 'wavenet/utils.py', 'infer.py'):
             if not os.path.isfile(os.path.join(folder, name)):
-                raise ValueError("{} is not the author's repository: it has no {}".format(
-                    folder, name))
+                raise ValueError(f"{folder} is not the author's repository: it has no {name}")
         self.folder, self.scratch = os.path.abspath(folder), scratch
-        self.python, self.before = sys.executable, [COMPAT]
+        self.python, self.before = sys.executable, [str(COMPAT)]
         if python is not None:
-            self.python, self.before = shutil.which(python), []
-            if self.python is None:
-                raise ValueError('{}: there is no such program to run'.format(python))
-            self.python = os.path.abspath(self.python)
+            found = shutil.which(python)
+            if found is None:
+                raise ValueError(f'--author_python {python}: there is no such program')
+            self.python, self.before = os.path.abspath(found), []
 
     def describe(self):
-        """What author.py says of the checkout and of its interpreter, a dict. Raises: as `run`."""
+        """What author.py says about the checkout and its interpreter: a dict. Raises: as `run`."""
         target = os.path.join(self.scratch, 'about')
         self._author('describe', '', target)
         with open(target, encoding='utf-8') as file:
@@ -50,9 +49,9 @@ class Sides:
 
         Returns: dict of arrays.
 
-        Raises: ValueError, with the reason, where the code cannot be run.
+        Raises: ValueError, with the reason, if the code cannot be run.
         """
-        source, target = (os.path.join(self.scratch, '{}-{}-{}.npz'.format(side, task, which))
+        source, target = (os.path.join(self.scratch, f'{side}-{task}-{which}.npz')
                           for which in ('given', 'result'))
         with open(source, 'wb') as file:
             np.savez(file, config=np.array(json.dumps(config)), **arrays)
@@ -61,38 +60,56 @@ class Sides:
             return {name: npz[name] for name in npz.files}
 
     def _ours(self, task, source, target):
-        path = os.pathsep.join(filter(None, (ROOT, os.environ.get('PYTHONPATH'))))
-        self._process([sys.executable, '-m', 'wavenet.compare.ours', task, source, target],
-                      dict(os.environ, PYTHONPATH=path), "this project's code", ROOT)
+        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get('PYTHONPATH'))))
+        command = [sys.executable, '-m', 'wavenet.compare.ours', task, source, target]
+        done = run_process(command, dict(os.environ, PYTHONPATH=path), self.scratch)
+        check(done, command[0], "this project's code", str(ROOT))
 
     def _author(self, task, source, target):
         environment = {name: value for name, value in os.environ.items()
                        if name not in ('PYTHONPATH', 'PYTHONHOME')}
         environment['PYTHONDONTWRITEBYTECODE'] = '1'
-        # Chainer 1 refuses to look up rows of an embedding in float64, which it can do as well
+        # Chainer 1 has a check that refuses float64 embeddings, which its code can handle
         environment['CHAINER_TYPE_CHECK'] = '0'
-        self._process([self.python, author.__file__, self.folder, task, source, target]
-                      + self.before, environment, "the author's code", self.folder)
+        command = [self.python, author.__file__, self.folder, task, source, target] + self.before
+        done = run_process(command, environment, self.scratch)
+        check(done, command[0], "the author's code", self.folder)
         if not os.path.isfile(target):
-            raise ValueError('{}: it is no Python, it ran and wrote nothing'.format(self.python))
+            raise ValueError(f'--author_python {self.python}: it ran and wrote no results: '
+                             'give a Python interpreter')
 
-    def _process(self, command, environment, whose, folder):
-        try:
-            done = subprocess.run(
-                command, cwd=self.scratch, env=environment, stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        except OSError as error:
-            raise ValueError('{}: it cannot be run: {}'.format(
-                command[0], error.strerror)) from error
-        if done.returncode == 0:
-            return
-        lines = done.stderr.decode('utf-8', 'replace').strip().split('\n')
-        if done.returncode == author.STOP:
-            raise ValueError(lines[-1])
-        if done.returncode < 0:
-            raise ValueError('{} was ended by signal {}: was there enough memory?'.format(
-                whose, -done.returncode))
-        places = [line.strip() for line in lines if line.strip().startswith('File "' + folder)]
-        raise ValueError('{} could not be run by {}: {}{}'.format(
-            whose, command[0], lines[-1], ' ({})'.format(places[-1]) if places else ''))
 
+def run_process(command, environment, folder):
+    """Runs a command in a folder.
+
+    Returns: a `subprocess.CompletedProcess` with its standard error, bytes.
+
+    Raises: ValueError if it cannot be started.
+    """
+    try:
+        return subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    except OSError as error:
+        raise ValueError(f'{command[0]} cannot be started: {error.strerror}') from error
+
+
+def check(done, program, whose, folder):
+    """Raises ValueError, with the reason, if a process failed.
+
+    Args:
+        done: a `subprocess.CompletedProcess`.
+        program: that ran.
+        whose: what to call the code that it ran.
+        folder: of that code, whose line in a traceback is part of the reason.
+    """
+    if done.returncode == 0:
+        return
+    lines = done.stderr.decode('utf-8', 'replace').strip().split('\n')
+    if done.returncode == author.STOP:
+        raise ValueError(lines[-1])
+    if done.returncode < 0:
+        raise ValueError(f'signal {-done.returncode} ended {whose}: was there enough memory?')
+    places = [line.strip() for line in lines if line.strip().startswith('File "' + folder)]
+    place = f' ({places[-1]})' if places else ''
+    reason = lines[-1] or f'it ended with status {done.returncode}'
+    raise ValueError(f'{program} cannot run {whose}: {reason}{place}')

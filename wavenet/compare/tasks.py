@@ -1,17 +1,19 @@
-"""What each side computes for a comparison: the same lines, with the author's code or with ours.
+# ruff: noqa: UP032  Python 3.5 has no f-strings
+"""What each side of a comparison computes: the same lines of code run the author's model and ours.
 
-They run in the author's interpreter, too, so they keep to Python 3.5, to NumPy, and to what Chainer
-1 and Chainer 7 have in common. A side is an object with
+This file also runs in the author's interpreter. It keeps to Python 3.5, NumPy, and what Chainer 1
+and Chainer 7 have in common. A side is an object with
 
     utils                               binarize, quantisize, convert_to_rgb, sample_from
-    classifier(config)                  a new Classifier around a new PixelCNN, `.predictor`
-    snapshots(classifier, optimizer, config, given)  writes and reads files, and returns results
+    classifier(config)                  a new Classifier around a new PixelCNN, its `predictor`
+    snapshots(classifier, optimizer, config, given)  writes and reads files; a dict of arrays
     load(path, config)                  the PixelCNN of a file
-    draw(predictor, config, classes)    pictures (B, C, H, W), the part of their values that was
-                                        drawn, and seconds: what all take, by each measurement
+    generate(predictor, config, class_ids)           a `Generated`
 
-`config` is a dict of numbers and strings, the same for both sides. A task returns a dict of arrays.
+`config` is a dict of numbers and strings, `given` a dict of arrays; both sides get the same. A task
+returns a dict of arrays.
 """
+import collections
 import json
 import time
 
@@ -20,9 +22,15 @@ import numpy as np
 
 STEPS_TIMED = 7
 
+Generated = collections.namedtuple('Generated', [
+    'samples',  # float32 (B, C, H, W)
+    'part',     # the part of their values that was generated in time, up to 1
+    'seconds',  # each measurement of the time that all values take
+])
+
 
 def numbers(side, config, given):
-    """All that must be equal, or nearly: helpers, the model at `given` parameters, its training."""
+    """What must be equal or close: helpers, the model at given parameters, and its training."""
     result = helpers(side.utils, config, given)
     classifier = side.classifier(config)
     params = dict(classifier.predictor.namedparams())
@@ -33,12 +41,12 @@ def numbers(side, config, given):
     start = {name[len('params'):]: given[name] for name in given if name.startswith('params/')}
     if {name: param.data.shape for name, param in params.items()} != \
             {name: array.shape for name, array in start.items()}:
-        return result                            # without a common start there is no more to do
+        return result                            # the rest needs the same parameters on both sides
 
     set_params(classifier, start, 'float32')
     result.update(first_batch(classifier, config, given))
-    # In float32, small differences in rounding soon grow large: in dozens of steps, by a factor of
-    # thousands. In float64 they are too small at the start for that.
+    # In float32, rounding errors grow by a factor of thousands within dozens of steps. In float64
+    # they start so small that they stay small. So both are compared.
     precise = side.classifier(config)
     set_params(precise, start, 'float64')
     result['reached'] = reached(precise, config, given)
@@ -56,44 +64,43 @@ def numbers(side, config, given):
 
 
 def set_params(classifier, start, dtype):
+    """Gives the model the parameters `start`, a dict of arrays, in this dtype."""
     for name, param in classifier.predictor.namedparams():
         param.data = start[name].astype(dtype)
-    classifier.cleargrads()                      # Chainer 1 has some in float32 from the beginning
+    classifier.cleargrads()                      # Chainer 1 creates gradients in float32 at once
 
 
 def first_batch(classifier, config, given, dtype='float32'):
-    """Logits, loss, what is reported, and gradients."""
-    x, t, classes = batch(config, given, 0, dtype)
+    """Logits, loss and gradients of the first batch."""
+    x, targets, classes = batch(config, given, 0, dtype)
     result = {'logits': classifier.predictor(x, *classes).data}
-    reporter, observation = chainer.Reporter(), {}
-    reporter.add_observer('main', classifier)
-    with reporter.scope(observation):
-        loss = classifier(x, t, *classes)
+    loss = classifier(x, targets, *classes)
     loss.backward()
     result['loss'] = loss.data
-    for name, value in observation.items():
-        value = value.data if isinstance(value, chainer.Variable) else value
-        result['reported' + name[len('main'):]] = np.array(float(value))
     for name, param in classifier.predictor.namedparams():
-        nothing = param.grad is None             # where the loss does not depend on it
-        result['grads' + name] = np.zeros_like(param.data) if nothing else param.grad.copy()
+        unused = param.grad is None              # the loss does not depend on this parameter
+        result['grads' + name] = np.zeros_like(param.data) if unused else param.grad.copy()
     return result
 
 
 def reached(classifier, config, given):
-    """Which logits move when R, G or B of the last pixel of the first row changes: 0 or 1
-    (C, C, H, W), by a float64 model, in which no change is too small to be seen."""
+    """Which logits change when R, G or B of the last pixel of the first row changes.
+
+    The model is in float64, so that it shows even the smallest change.
+
+    Returns: int32 (C, C, H, W): the changed channel, then the place of the logits; 1 for changed.
+    """
     x, _, classes = batch(config, given, 0, 'float64')
     logits, moved = classifier.predictor(x, *classes).data, []
-    for color in range(x.shape[1]):
+    for channel in range(x.shape[1]):
         changed = x.copy()
-        changed[:, color, 0, -1] += 1
+        changed[:, channel, 0, -1] += 1
         moved.append((classifier.predictor(changed, *classes).data != logits).any(axis=(0, 1)))
     return np.array(moved, 'i')
 
 
 def helpers(utils, config, given):
-    """The functions of utils.py, each from the same seed."""
+    """The results of the functions in utils.py. Those that use random numbers get the same seed."""
     np.random.seed(config['seed'])
     result = {'utils/binarize': utils.binarize(given['images'])}
     for levels in given['levels']:
@@ -106,17 +113,20 @@ def helpers(utils, config, given):
 
 
 def batch(config, given, n, dtype='float32'):
-    """x, labels and a list that holds the classes, if the model takes them, of batch n: floating
-    (B, C, H, W), int32 (B, C, H, W) and int32 (B,). The batches come again and again."""
+    """The n-th batch. After the last batch comes the first one again.
+
+    Returns: inputs, floating (B, C, H, W); targets, int32 (B, C, H, W); and a list, which holds the
+        class_ids, int32 (B,), if the model is conditional, and is empty otherwise.
+    """
     size = config['batchsize']
-    at = n * size % len(given['labels'])
-    t = given['labels'][at:at + size].astype('i')
-    classes = [given['classes'][at:at + size]] if config['labelled'] else []
-    return (t.astype('f') / (config['levels'] - 1)).astype(dtype), t, classes
+    at = n * size % len(given['targets'])
+    targets = given['targets'][at:at + size].astype('i')
+    classes = [given['class_ids'][at:at + size]] if config['conditional'] else []
+    return (targets.astype('f') / (config['levels'] - 1)).astype(dtype), targets, classes
 
 
 def make_optimizer(classifier, config):
-    """Adam with what the train.py of the author's commit adds to it."""
+    """Adam with the hooks that train.py of the author's commit adds to it."""
     optimizer = chainer.optimizers.Adam(config['learning_rate'])
     optimizer.setup(classifier)
     hooks = getattr(chainer, 'optimizer_hooks', chainer.optimizer)    # Chainer 7, Chainer 1
@@ -128,20 +138,20 @@ def make_optimizer(classifier, config):
 
 
 def step(classifier, optimizer, config, given, n, dtype='float32'):
-    """A step of the optimizer on batch n. Returns the loss before it."""
+    """Takes one optimizer step on the n-th batch. Returns: the loss before the step."""
     losses = []
 
     def loss_function(*arrays):
         losses.append(classifier(*arrays))
         return losses[0]
 
-    x, t, classes = batch(config, given, n, dtype)
-    optimizer.update(loss_function, x, t, *classes)
+    x, targets, classes = batch(config, given, n, dtype)
+    optimizer.update(loss_function, x, targets, *classes)
     return float(losses[0].data)
 
 
 def training(side, config, given):
-    """Seconds of each of STEPS_TIMED training steps, after one that is not counted."""
+    """The seconds that each of STEPS_TIMED training steps takes, after one that is not timed."""
     classifier = side.classifier(config)
     optimizer = make_optimizer(classifier, config)
     seconds = []
@@ -152,30 +162,30 @@ def training(side, config, given):
     return {'seconds': np.array(seconds[1:]), 'peak_kb': peak_kb()}
 
 
-def drawing(side, config, given):
-    """Pictures of the model in the file config['our_model'], their time, and what was read."""
+def generation(side, config, given):
+    """Images from the model in config['our_model'], their time, and the parameters in that file."""
     predictor = side.load(config['our_model'], config)
-    samples, part, seconds = side.draw(predictor, config, given['picture_classes'])
-    result = {'samples': samples, 'part': np.array(part), 'seconds': np.array(seconds),
-              'peak_kb': peak_kb()}
+    generated = side.generate(predictor, config, given['sample_class_ids'])
+    result = {name: np.array(value) for name, value in generated._asdict().items()}
     result.update(('params' + name, param.data) for name, param in predictor.namedparams())
+    result['peak_kb'] = peak_kb()
     return result
 
 
 def peak_kb():
-    """The most memory that this process has held, in kB.
+    """The peak memory of this process in kB.
 
-    Not getrusage's ru_maxrss, in which the parent's memory counts from before the program started.
+    getrusage's ru_maxrss would be wrong: it starts with the memory of the parent process.
     """
     with open('/proc/self/status') as status:
         return np.array([int(line.split()[1]) for line in status if line.startswith('VmHWM')][0])
 
 
-TASKS = {task.__name__: task for task in (numbers, training, drawing)}
+TASKS = {task.__name__: task for task in (numbers, training, generation)}
 
 
 def run(side, name, source, target):
-    """Reads a task's config and arrays from the .npz `source`, writes its results to `target`."""
+    """Runs a task with the config and arrays of `source`, and writes its results: .npz files."""
     with np.load(source, allow_pickle=False) as npz:
         given = {key: npz[key] for key in npz.files}
     config = json.loads(str(given.pop('config')))

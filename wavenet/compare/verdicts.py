@@ -1,36 +1,36 @@
-"""Are the numbers of both sides the same? One row for each thing compared, with its tolerance."""
-import collections
+"""Compares the results of both sides: a row for each comparison, with its tolerance and verdict."""
+from typing import NamedTuple, Optional
 
 import numpy as np
 
-from wavenet import sampling, serialization
+from wavenet.compare.ours import probabilities
 
 AGREES, DIFFERS, MISSING = 'agrees', 'differs', 'not compared'
 
-# The two sides add up in different orders. In float32 that shows, the more, the more there is to
-# add, and it grows with every step of training; in float64 it hardly does. So tolerances that a wrong
-# formula cannot meet are in float64, and those in float32 are for what is plain to see.
+# The two sides add numbers in different orders. In float32 this shows: rounding errors grow with
+# the number of terms and with every training step. In float64 it hardly shows. So the tolerances
+# in float64 are too small for any wrong formula, and those in float32 catch what is plain to see.
 LOGITS = 1e-5         # absolute
-LOSS = 1e-5           # of the loss
-GRADIENTS_64, GRADIENTS_32 = 1e-10, 1e-4    # of the largest gradient of the same parameter
-CURVE_64 = 1e-10      # of the loss, at every step
+LOSS = 1e-5           # relative to the loss
+GRADIENTS_64, GRADIENTS_32 = 1e-10, 1e-4    # relative to the largest gradient of the same parameter
+CURVE_64 = 1e-10      # relative to the loss, at every step
 TRAINED_64 = 1e-9     # absolute: a step of Adam is 1e-3 at most
 FIRST, CURVE_FIRST = 8, 1e-4
 CURVE_32 = 0.1
-BOUNDARY = 1e-5       # how near to a boundary of probabilities a draw can fall either way
+BOUNDARY = 1e-5       # rounding: a random number this near to a boundary can choose either level
 
-Row = collections.namedtuple('Row', [
-    'name',
-    'measure',     # what the difference is
-    'difference',  # a number, or None where there was nothing to compare
-    'tolerance',   # the most that it may be
-    'verdict',     # AGREES, DIFFERS or MISSING
-    'detail',      # what was compared, or where it differs, in words
-])
+
+class Row(NamedTuple):
+    name: str
+    measure: str                 # what the difference is
+    difference: Optional[float]  # None if there was nothing to compare
+    tolerance: float             # the largest difference that agrees
+    verdict: str                 # AGREES, DIFFERS or MISSING
+    detail: str                  # what was compared, or where it differs
 
 
 def compare(theirs, ours, config):
-    """Rows for the results of the task 'numbers' on both sides."""
+    """Rows for the task 'numbers'. Args: its results on both sides, and their config."""
     rows = [_names_and_shapes(theirs, ours)]
     rows += [_equal('masks', _part(theirs, 'masks/'), _part(ours, 'masks/'))]
     rows += [_equal(name, _part(theirs, 'utils/' + name), _part(ours, 'utils/' + name))
@@ -56,21 +56,21 @@ def compare(theirs, ours, config):
     return rows
 
 
-def compare_drawings(drawings, theirs, config, arrays):
-    """Rows for the task 'drawing': what his code read from our file, and the pictures.
+def compare_generation(generated, theirs, config, arrays):
+    """Rows for the task 'generation': the parameters his code read from our file, and the images.
 
     Args:
-        drawings: results of that task on the sides 'author' and 'here'.
-        theirs: results of the task 'numbers' there, whose parameters our file holds.
+        generated: results of this task on the sides 'author' and 'here'.
+        theirs: results of his side for the task 'numbers'. Our file holds its parameters.
         config, arrays: what both sides were given.
     """
     return [_equal('our model, loaded there', _part(theirs, 'saved/params/'),
-                   _part(drawings['author'], 'params/')),
-            _pictures(drawings, config, arrays)]
+                   _part(generated['author'], 'params/')),
+            _images(generated, config, arrays)]
 
 
 def overall(rows):
-    """The verdict on all: DIFFERS before MISSING before AGREES."""
+    """The verdict on all rows: DIFFERS before MISSING before AGREES."""
     found = {row.verdict for row in rows}
     return next(verdict for verdict in (DIFFERS, MISSING, AGREES) if verdict in found)
 
@@ -80,12 +80,12 @@ def _part(results, prefix):
 
 
 def _row(name, measure, difference, tolerance, detail):
-    agrees = difference <= tolerance                       # of NaN, nothing is
+    agrees = difference <= tolerance                       # NaN does not agree
     return Row(name, measure, float(difference), tolerance, AGREES if agrees else DIFFERS, detail)
 
 
 def _missing(name, theirs):
-    return Row(name, '', None, 0, MISSING, 'there is none {}'.format('here' if theirs else 'there'))
+    return Row(name, '', None, 0, MISSING, f'missing {"here" if theirs else "on his side"}')
 
 
 def _names_and_shapes(theirs, ours):
@@ -94,13 +94,13 @@ def _names_and_shapes(theirs, ours):
         return _missing('parameters', theirs)
     differing = sorted(name for name in theirs.keys() | ours.keys()
                        if not np.array_equal(theirs.get(name), ours.get(name)))
+    numbers = sum(int(np.prod(shape)) for shape in ours.values())
     return _row('parameters', 'names or shapes that differ', len(differing), 0,
-                _some(differing) or '{} parameters, {:,} numbers'.format(
-                    len(ours), sum(int(np.prod(shape)) for shape in ours.values())))
+                _some(differing) or f'{len(ours)} parameters, {numbers:,} numbers')
 
 
 def _equal(name, theirs, ours):
-    """Every array equal in every value"""
+    """A row for arrays that must be equal in every value."""
     if not theirs or not ours:
         return _missing(name, theirs)
     differing, count, example = [], 0, ''
@@ -115,17 +115,16 @@ def _equal(name, theirs, ours):
             differing.append(key)
             count += int(unequal.sum())
             at = tuple(int(n) for n in np.argwhere(unequal)[0])
-            example = example or ', at {} {:g} there and {:g} here'.format(at, a[at], b[at])
-    values = sum(array.size for array in theirs.values())
-    detail = _values(values)
+            example = example or f', at {at} {a[at]:g} there and {b[at]:g} here'
+    detail = _values(theirs)
     if differing:
-        detail = '{} of {:,} values{}{}'.format(
-            count, values, example, ' ({})'.format(_some(differing)) if any(differing) else '')
+        names = f' ({_some(differing)})' if any(differing) else ''
+        detail = f'{count} of {detail}{example}{names}'
     return _row(name, 'values that differ', count, 0, detail)
 
 
 def _close(name, theirs, ours, tolerance, relative=False):
-    """Every array within the tolerance, which is `relative` to its largest value"""
+    """A row for arrays that must be close; `relative` means relative to their largest value."""
     if not theirs or not ours:
         return _missing(name, theirs)
     worst, where = 0.0, ''
@@ -133,67 +132,74 @@ def _close(name, theirs, ours, tolerance, relative=False):
         a, b = theirs[key].astype('d'), ours[key].astype('d')
         scale = (abs(a).max() or 1.0) if relative else 1.0
         difference = abs(a - b).max() / scale
-        if not difference <= worst:
+        if not difference <= worst:                        # NaN is the worst
             worst, where = difference, key
-    measure = 'largest difference' + (', of the largest value' if relative else '')
-    values = sum(array.size for array in theirs.values())
-    return _row(name, measure, worst, tolerance,
-                _values(values) + (', most in ' + where.strip('/') if where else ''))
+    measure = 'largest difference' + (', relative to the largest value' if relative else '')
+    place = ', most in ' + where.strip('/') if where else ''
+    return _row(name, measure, worst, tolerance, _values(theirs) + place)
 
 
 def _curve(theirs, ours, dtype, steps, tolerance):
-    name = '{} optimizer steps, {}'.format(steps, dtype)
-    if dtype + '/losses' not in theirs or dtype + '/losses' not in ours:
-        return _missing(name, dtype + '/losses' in theirs)
-    a, b = (side[dtype + '/losses'][:steps] for side in (theirs, ours))
-    return _row(name, 'largest difference, of the loss', (abs(a - b) / abs(a)).max(), tolerance,
-                'losses from {:.6g} to {:.6g}'.format(b[0], b[-1]))
+    """A row for the losses before each of the first `steps` optimizer steps."""
+    name, key = f'{steps} optimizer steps, {dtype}', dtype + '/losses'
+    if key not in theirs or key not in ours:
+        return _missing(name, key in theirs)
+    a, b = theirs[key][:steps], ours[key][:steps]
+    return _row(name, 'largest difference, relative to the loss', (abs(a - b) / abs(a)).max(),
+                tolerance, f'losses from {b[0]:.6g} to {b[-1]:.6g}')
 
 
-def _pictures(drawings, config, arrays):
-    """Value for value, as far as the author's loop was waited for.
+def _images(generated, config, arrays):
+    """A row for the images, value by value, as far as the author's loop came.
 
-    Where a draw falls within rounding of a boundary between two levels, either may come, and the
-    rest of that picture is another one. Such a picture does not count as one that differs.
+    A random number within rounding of a boundary between two levels can choose either of them. Then
+    the rest of this image differs, too. Such an image does not count as different.
     """
-    a, b = (in_order(drawings[side]['samples']) for side in ('author', 'here'))
-    done = round(float(drawings['author']['part']) * b.shape[1])
+    a, b = (in_order(generated[side]['samples']) for side in ('author', 'here'))
+    done = round(float(generated['author']['part']) * b.shape[1])
     a, b = a[:, :done], b[:, :done]
     differing = np.flatnonzero((a != b).any(axis=1))
-    samples = drawings['here']['samples']
-    rounding = [n for n in differing if BOUNDARY >= _from_boundary(
-        samples[n:n + 1], int((a[n] != b[n]).argmax()), n, config, arrays)]
-    detail = '{:,} values of each of {} pictures'.format(done, len(a))
+    samples = generated['here']['samples']
+    rounding = [n for n in differing if BOUNDARY >= _distance_from_boundary(
+        samples, n, int((a[n] != b[n]).argmax()), config, arrays)]
+    detail = f'{done:,} values of each of {len(a)} images'
     if rounding:
-        detail += ', in {} a draw within {:g} of a boundary'.format(len(rounding), BOUNDARY)
+        detail += f', in {len(rounding)} a random number within {BOUNDARY:g} of a boundary'
     if len(differing) > len(rounding):
-        detail += ', {:.2%} of them equal'.format((a == b).mean())
-    return _row('generation', 'pictures that differ', len(differing) - len(rounding), 0, detail)
+        detail += f', {(a == b).mean():.2%} of all values equal'
+    return _row('generation', 'images that differ', len(differing) - len(rounding), 0, detail)
 
 
 def in_order(samples):
-    """(B, C, H, W) → (B, H · W · C), in the order of drawing"""
+    """(B, C, H, W) → (B, H · W · C), in the order of generation"""
     return samples.transpose(0, 2, 3, 1).reshape(len(samples), -1)
 
 
-def _from_boundary(samples, at, picture, config, arrays):
-    """How far the draw of the value number `at` of a picture was from a boundary of its levels."""
+def _distance_from_boundary(samples, image, at, config, arrays):
+    """The distance of a random number from the nearest boundary between two levels.
+
+    Args:
+        samples: our images, (B, C, H, W).
+        image: the number of the image.
+        at: the number of the value, in the order of generation.
+        config, arrays: what both sides were given.
+    """
     channels, height, width = samples.shape[1:]
     i, j, k = np.unravel_index(at, (height, width, channels))
     uniform = np.random.RandomState(config['seed']).random_sample(
-        (height, width, channels, config['count'] ** 2))[i, j, k, picture]
-    predictor = serialization.load_model(config['our_model'])
-    classes = [arrays['picture_classes'][picture:picture + 1]] if config['labelled'] else []
-    logits = predictor(samples, *classes).array[:, :, k, i, j]
-    cumulative = sampling.probabilities(logits)[0].astype('d').cumsum()
+        (height, width, channels, config['count'] ** 2))[i, j, k, image]
+    only = slice(image, image + 1)
+    p = probabilities(config, samples[only], arrays['sample_class_ids'][only], i, j, k)
+    cumulative = p[0].astype('d').cumsum()
     return abs(cumulative / cumulative[-1] - uniform).min()
 
 
-def _values(count):
-    return '{:,} value{}'.format(count, '' if count == 1 else 's')
+def _values(arrays):
+    count = sum(array.size for array in arrays.values())
+    return f'{count:,} value{"" if count == 1 else "s"}'
 
 
 def _some(names, most=3):
-    names = [name.strip('/') for name in names]
-    return ', '.join(names[:most]) + (' and {} more'.format(len(names) - most) if len(names) > most
-                                      else '')
+    """The first names of a list, and the number of the others."""
+    more = f' and {len(names) - most} more' if len(names) > most else ''
+    return ', '.join(name.strip('/') for name in names[:most]) + more

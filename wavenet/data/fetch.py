@@ -1,4 +1,7 @@
-"""One file from several addresses: what one of them breaks off, the next goes on with."""
+"""Downloads one file from several addresses: if one breaks off, the next continues.
+
+This is our own because pooch (1.9.0) supports neither mirrors nor resuming a broken download.
+"""
 import collections
 import http.client
 import sys
@@ -8,24 +11,25 @@ import urllib.request
 
 import tqdm
 
-TIMEOUT = 30      # seconds without a byte, at most
-SLOWEST = 1000    # bytes a second, at least, over a minute
+TIMEOUT = 30      # most seconds without a byte
+SLOWEST = 1000    # fewest bytes per second, over a minute
 MINUTE = 60
-ATTEMPTS = 10     # in all
+ATTEMPTS = 10     # at all addresses together
 
 
 def fetch(urls, limit, check):
     """Downloads one file.
 
-    Where an address breaks off, the next one is asked for the rest; the one that broke off comes to
-    its turn again after the others, if it had sent something. Where the whole is not what it should
-    be, and came from more than one address, the last one is asked for all of it.
+    If an address breaks off, the next one is asked for the rest. An address that has sent something
+    before it broke off is asked again after the others. If the whole file is wrong and came from
+    several addresses, the last one is asked for all of it.
 
     Args:
         urls: addresses of the same file.
-        limit: bytes it may have.
-        check: called with the address and all bytes; its result is returned. Raises: ValueError for
-            bytes that are not the file.
+        limit: most bytes that the file may have.
+        check: called with the address and all bytes; raises ValueError if they are not the file.
+
+    Returns: the result of `check`.
 
     Raises: OSError with the reasons of all addresses.
     """
@@ -38,7 +42,7 @@ def fetch(urls, limit, check):
         url = waiting.popleft()
         before = len(content)
         if before:
-            _say('{} bytes are there: asking {} for the rest'.format(before, url))
+            _say(f'{before} bytes have arrived: asking {url} for the rest')
         try:
             _download(url, content, limit)
             return check(url, bytes(content))
@@ -46,31 +50,26 @@ def fetch(urls, limit, check):
             reasons[url] = error
             content.clear()
             if before:
-                _say('{}: starting from the beginning'.format(error))
+                _say(f'{error}: starting from the beginning')
                 waiting.appendleft(url)
         except (OSError, http.client.HTTPException) as error:
             reasons[url] = error
             if len(content) > before:
-                _say('{} broke off ({})'.format(url, error))
+                _say(f'{url} broke off ({error})')
                 waiting.append(url)
-    raise OSError('; '.join('{}: {}'.format(url, error) for url, error in reasons.items()))
+    raise OSError('; '.join(f'{url}: {error}' for url, error in reasons.items()))
 
 
 def _download(url, content, limit):
-    """Appends to `content` what an address has after that, with a progress bar in a terminal."""
-    request = urllib.request.Request(url)
-    if content:
-        request.add_header('Range', 'bytes={}-'.format(len(content)))
-    try:
-        response = urllib.request.urlopen(request, timeout=TIMEOUT)
-    except urllib.error.HTTPError as error:
-        if not content or error.code != 416:               # there is no such range in its file
-            raise
-        raise ValueError('{} has less than that'.format(url)) from error
+    """Appends the rest of a file to the bytes in `content`, with a progress bar in a terminal.
+
+    Raises: ValueError if this cannot be the rest of `content`; OSError if the address breaks off.
+    """
+    response = _open(url, len(content))
     with response:
         answer = response.headers.get('Content-Range', '')
-        if content and not answer.startswith('bytes {}-'.format(len(content))):
-            _say('{} sends all of it'.format(url))
+        if content and not answer.startswith(f'bytes {len(content)}-'):
+            _say(f'{url} sends the whole file')
             content.clear()
         length = response.headers.get('Content-Length', '')
         total = len(content) + int(length) if length.isdigit() else None
@@ -80,13 +79,26 @@ def _download(url, content, limit):
                 content += chunk
                 bar.update(len(chunk))
                 if len(content) > limit:
-                    raise ValueError('{} has more than {} bytes'.format(url, limit))
+                    raise ValueError(f'{url} has more than {limit} bytes')
     if total is not None and len(content) < total:
-        raise OSError('it ended after {} of {} bytes'.format(len(content), total))
+        raise OSError(f'it ended after {len(content)} of {total} bytes')
+
+
+def _open(url, start):
+    """Asks an address for its file, from byte `start` on."""
+    request = urllib.request.Request(url)
+    if start:
+        request.add_header('Range', f'bytes={start}-')
+    try:
+        return urllib.request.urlopen(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        if not start or error.code != 416:  # 416: its file has no such range
+            raise
+        raise ValueError(f'{url} has no more than {start} bytes') from error
 
 
 def _chunks(response):
-    """What a response holds. Raises: OSError where it is too slow."""
+    """Yields the bytes of a response in chunks. Raises: OSError if they come too slowly."""
     start, received = time.monotonic(), 0
     while True:
         chunk = response.read1(1 << 16)
@@ -97,7 +109,7 @@ def _chunks(response):
         now = time.monotonic()
         if now - start > MINUTE:
             if received < SLOWEST * (now - start):
-                raise TimeoutError('it sends less than {} bytes a second'.format(SLOWEST))
+                raise TimeoutError(f'it sends less than {SLOWEST} bytes per second')
             start, received = now, 0
 
 

@@ -1,107 +1,136 @@
-"""The one kind of data set that the rest of the code sees, `ImageDataset`.
+"""`ImageDataset`, the one kind of image data set that the rest of the code sees.
 
-A Chainer iterator (`batches`) deals in the numbers of images, and the data set makes a batch of them
-at once (`ImageDataset.batch`), so that images stay one byte a value until they are needed.
+A Chainer iterator (`batches`) yields numbers of images, and the data set makes a whole batch of
+them at once (`ImageDataset.batch`). So images take one byte per value until they are needed.
 """
+from typing import NamedTuple
+
 import chainer
 import numpy as np
 
+from wavenet import utils
 from wavenet.data.pixels import INTENSITY, luminance
-from wavenet.utils import binarize as draw_binary
-from wavenet.utils import quantize
+
+
+class Images(NamedTuple):
+    """Images as they are read, before channels and levels are chosen."""
+
+    pixels: np.ndarray         # uint8 (N, C, H, W), C 1 or 3
+    class_ids: np.ndarray      # integers (N,), from 0
+
+
+class Batch(NamedTuple):
+    """What a model is trained or tested on, on the device of the data set."""
+
+    x: np.ndarray              # float32 (B, C, H, W), the input: targets / (levels - 1)
+    targets: np.ndarray        # int32 (B, C, H, W) in {0, …, levels - 1}, which the model predicts
+    class_ids: np.ndarray      # int32 (B,)
 
 
 class ImageDataset(chainer.dataset.DatasetMixin):
-    """Images as triples (x, labels, class).
+    """Images whose values are quantized, once, or binarized at random.
 
-    x is float32 (C, H, W), labels / (levels - 1), what the model takes; labels is int32 (C, H, W),
-    what it predicts; class is an int32 scalar.
+    `dataset[i]` is a `Batch` without the first dimension.
 
-    With `binarize` the labels are drawn: `batch` takes epoch * len(dataset) + i as image i as drawn
-    in that epoch, which depends on nothing but the seed, the epoch and i. `batches` numbers training
-    epochs from 1; the plain numbers, 0 to len(dataset) - 1, are one fixed draw. A gray pixel is
-    drawn once and then copied; of real colours, each value is drawn.
+    With `binarize`, each batch samples its targets. A number given to `batch` means epoch * N + i:
+    image i as it is sampled in that epoch. The result depends on the seed, the epoch and i alone.
+    `batches` numbers the epochs of training from 1. The numbers 0 to N - 1 give one fixed sample of
+    each image. A gray pixel is sampled once and copied to all channels; in a colour image, each
+    value is sampled.
 
     Args:
-        images: uint8 (N, C, H, W), C 1 or 3.
-        classes: integers (N,).
-        channels, levels, binarize: see `load`.
-        seed: tuple of whole numbers, for the draws.
-        class_count: how many classes there are, in these images or others of the same kind; by
-            default, in these.
+        images: uint8 (N, C, H, W), C 1 or 3. RGB images that are all gray become grayscale.
+        class_ids: integers (N,).
+        channels: 3 or 1. Grayscale is copied to three channels; RGB becomes its luminance.
+        levels: number of values a channel of a pixel can take.
+        binarize: sample each target from {0, 1}, with its intensity as the probability of 1.
+        seed: tuple of whole numbers, for sampling.
+        num_classes: number of classes, if other images of the same kind have more than these; by
+            default, 1 + the largest of `class_ids`.
+
+    Attributes:
+        shape: (C, H, W) of an image.
+        targets: uint8 (N, 1 or C, H, W); None with `binarize`.
+        intensities: the images, uint8 (N, 1 or C, H, W), with `binarize`; otherwise None.
+        class_ids: int32 (N,).
+        device: where batches are made.
     """
 
-    def __init__(self, images, classes, channels, levels, binarize=False, seed=(0,),
-                 class_count=None):
+    def __init__(self, images, class_ids, channels, levels, binarize=False, seed=(0,),
+                 num_classes=None):
         if images.shape[1] == 3 and (images[0] == images[0, :1]).all() \
                 and (images == images[:, :1]).all():
             images = images[:, :1]  # gray, stored as RGB
         elif images.shape[1] == 3 and channels == 1:
             images = luminance(images)
-        self.shape = (channels,) + images.shape[2:]  # (C, H, W) of a picture
+        self.shape = (channels,) + images.shape[2:]
         self.levels = levels
         self.seed = seed
         self.intensities = images if binarize else None
-        # One byte a value, whatever the levels; (N, 1 or C, H, W), since gray is copied in a batch
-        self.labels = None if binarize else \
-            quantize(INTENSITY, levels).astype('u1')[images]
-        self.classes = classes.astype('i')
-        self.class_count = class_count or 1 + int(classes.max())
+        # One byte per value for any number of levels; gray is copied when a batch is made
+        self.targets = None if binarize else \
+            utils.quantize(INTENSITY, levels).astype('u1')[images]
+        self.class_ids = class_ids.astype('i')
+        self.num_classes = num_classes or 1 + int(class_ids.max())
         self.device = chainer.get_device('@numpy')
 
     def __len__(self):
-        return len(self.classes)
+        return len(self.class_ids)
 
     def get_example(self, i):
         if not -len(self) <= i < len(self):
-            raise IndexError('image {} of {}'.format(i, len(self)))
+            raise IndexError(f'image {i} of {len(self)}')
         i %= len(self)
-        return tuple(array[0] for array in self.batch([i]))
+        return Batch(*(array[0] for array in self.batch([i])))
 
     def to_device(self, device):
-        """Moves what batches are made of to a Chainer device, where they are made from then on."""
+        """Moves the data to a Chainer device, where batches are made from then on."""
         self.device = device
-        self.classes = device.send(self.classes)
-        if self.labels is not None:
-            self.labels = device.send(self.labels)
+        self.class_ids = device.send(self.class_ids)
+        if self.targets is not None:
+            self.targets = device.send(self.targets)
 
     def batch(self, numbers):
-        """x float32 (B, C, H, W), labels int32 (B, C, H, W), classes int32 (B,) on the device."""
-        epochs, images = np.divmod(np.asarray(numbers), len(self))
-        if self.labels is None:
-            labels = self.device.send(self._draw(epochs, images))
-            images = self.device.send(images)
+        """A `Batch` of the images with these numbers, which may include an epoch (see above)."""
+        epochs, indices = np.divmod(np.asarray(numbers), len(self))
+        if self.targets is None:
+            targets = self.device.send(self._binarize(epochs, indices))
+            indices = self.device.send(indices)
         else:
-            images = self.device.send(images)
-            labels = self.labels[images]                        # (B, 1 or C, H, W)
-        labels = labels.astype('i')
-        if labels.shape[1] < self.shape[0]:
-            labels = self.device.xp.tile(labels, (1, 3, 1, 1))  # drawn once, then copied
-        return labels.astype('f') / (self.levels - 1), labels, self.classes[images]
+            indices = self.device.send(indices)
+            targets = self.targets[indices]                       # (B, 1 or C, H, W)
+        targets = targets.astype('i')
+        if targets.shape[1] < self.shape[0]:
+            targets = self.device.xp.tile(targets, (1, 3, 1, 1))  # gray to (B, 3, H, W)
+        x = targets.astype('f') / (self.levels - 1)
+        return Batch(x, targets, self.class_ids[indices])
 
     def converter(self, numbers, device):
-        """`batch` as Chainer's updaters and evaluators call it; the device is the data set's."""
+        """`batch` with the arguments that Chainer's updaters and evaluators give a converter.
+
+        The batch is on the data set's device; `device` is ignored.
+        """
         return self.batch(numbers)
 
-    def _draw(self, epochs, images):
+    def _binarize(self, epochs, indices):
         return np.stack([
-            draw_binary(INTENSITY[self.intensities[i]],
-                        random=np.random.RandomState(self.seed + (epoch, i)))
-            for epoch, i in zip(epochs, images)])
+            utils.binarize(INTENSITY[self.intensities[i]],
+                           random=np.random.RandomState(self.seed + (epoch, i)))
+            for epoch, i in zip(epochs, indices)])
 
 
 def batches(dataset, batchsize, shuffle_seed=None):
-    """A Chainer iterator over batches of numbers of images, for `ImageDataset.batch`.
+    """A Chainer iterator over batches of numbers, for `ImageDataset.batch`.
 
-    Without a seed: the images once, in order. With one: again and again, in an order that depends
-    on the seed and the epoch alone, so that resuming a run does not change it.
+    Without a seed, it yields every image once, in order. With a seed, it repeats for ever, in an
+    order that depends on the seed and the epoch alone, so a resumed run has the same order.
     """
     numbers = _Numbers(len(dataset))
     if shuffle_seed is None:
         return chainer.iterators.SerialIterator(numbers, batchsize, repeat=False, shuffle=False)
 
     def next_epoch(order, _):
-        # An epoch's numbers are epoch * N + i. The first call gets 0, …, N - 1, so epochs start at 1.
+        # Epoch e has the numbers e * N to e * N + N - 1. The iterator starts with those of epoch 0.
         epoch = order[0] // len(order) + 1
         random = np.random.RandomState((shuffle_seed, epoch))
         return epoch * len(order) + random.permutation(len(order))
@@ -110,7 +139,7 @@ def batches(dataset, batchsize, shuffle_seed=None):
 
 
 class _ShuffledIterator(chainer.iterators.SerialIterator):
-    """Chainer's, which also checks what a snapshot says of it."""
+    """Chainer's iterator, which also checks the state that a snapshot gives it."""
 
     def serialize(self, serializer):
         super().serialize(serializer)
@@ -118,11 +147,11 @@ class _ShuffledIterator(chainer.iterators.SerialIterator):
         epochs, order = np.divmod(self._state.order, size)
         if not (self.epoch >= 0 and 0 <= self.current_position < size
                 and (epochs == self.epoch + 1).all() and (np.sort(order) == np.arange(size)).all()):
-            raise ValueError('its order of images makes no sense')
+            raise ValueError('its order of images is not valid')
 
 
 class _Numbers(chainer.dataset.DatasetMixin):
-    """0, 1, …, N - 1, and on: `numbers[i]` is i."""
+    """A data set whose example i is i, for any i, also beyond its length."""
 
     def __init__(self, length):
         self.length = length

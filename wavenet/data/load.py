@@ -1,110 +1,105 @@
-"""Data sets by a name or a path: `load_dataset` gives the training and the test images."""
+"""Data sets by name or path: `load_dataset` gives the training and the test images."""
 import os
+from pathlib import Path
 
 import numpy as np
 
 from wavenet.data import downloads
-from wavenet.data.image_files import read_folder
-from wavenet.data.images import ImageDataset
-from wavenet.storage.npz import PICTURES, open_npz
+from wavenet.data.image_files import read_folder, read_npz
+from wavenet.data.images import ImageDataset, Images
 from wavenet.utils import check_levels
 
-NAMES = ('digits', 'mnist', 'cifar10', 'cifar')
-CLASSES = 10  # of each of them
-DIGITS = os.path.join(os.path.dirname(__file__), 'digits.npz')
-DIGITS_TRAIN = 1500  # the first of the 1,797 are for training
+DOWNLOADS = {'mnist': downloads.mnist, 'cifar10': downloads.cifar10, 'cifar': downloads.cifar10}
+DATASETS = ('digits', *DOWNLOADS)
+NUM_CLASSES = 10  # of each of them
+
+DIGITS = Path(__file__).with_name('digits.npz')
+DIGITS_TRAIN = 1500  # the first of the 1,797 digits are for training
 
 
-def load_dataset(source, channels=3, levels=2, data=None, binarize=False, seed=0, test_limit=None):
-    """The training and the test images of a name or a path.
+def load_dataset(source, channels=3, levels=2, data=None, binarize=False, seed=0,
+                 test_limit=None, *, dataset_class=ImageDataset):
+    """Loads the training and the test images of a data set.
 
     Args:
         source: 'digits', 'mnist', 'cifar10' (or 'cifar'), or the path of your own images: a folder
-            of image files (its subfolders are classes) or an .npz (`train_x`, uint8 (N, H, W),
-            (N, C, H, W) or (N, H, W, C); optionally `train_y`, `test_x`, `test_y`). Without images
-            for testing, every tenth is kept for it.
-        channels: 3 or 1. Grayscale is copied three times; colours become their luminance.
-        levels: values a pixel can take, 2 to 256.
-        data: folder with the files of mnist or cifar10.
-        binarize: draw each pixel, black or white, with its intensity as the probability of white.
-        seed: of those draws.
-        test_limit: keep that many test images only.
+            of image files, whose subfolders are classes (`image_files.read_folder`), or an .npz
+            file (`image_files.read_npz`). Every tenth image is held out for testing, unless the
+            .npz holds `test_x`.
+        channels: 3 or 1. Grayscale is copied to three channels; RGB becomes its luminance.
+        levels: number of values a channel of a pixel can take, 2 to 256.
+        data: folder with the files of mnist or cifar10; by default, they are downloaded.
+        binarize: sample each pixel, black or white, with its intensity as the probability of white.
+            This needs 2 levels.
+        seed: whole number, for this sampling.
+        test_limit: number of test images to keep, the first ones; by default, all.
+        dataset_class: `ImageDataset`, or a class with the same arguments and methods.
 
-    Returns: (train, test), each an `ImageDataset`.
+    Returns: the training and the test images, two objects of `dataset_class`.
 
     Raises: ValueError or OSError, with one line that says what to do.
     """
     check_levels(levels)
     if channels not in (1, 3):
-        raise ValueError('channels must be 1 or 3, got {}'.format(channels))
+        raise ValueError(f'channels must be 1 or 3, got {channels}')
     if binarize and levels != 2:
-        raise ValueError('binarized images have 2 levels, not {}'.format(levels))
-    if data is not None and source not in ('mnist', 'cifar10', 'cifar'):
-        raise ValueError('--data is for mnist and cifar10: give a path of your own as the dataset')
+        raise ValueError(f'binarized images have 2 levels, not {levels}')
     train, test = _read(source, data)
-    if not train[0].size or not test[0].size or train[0].shape[1:] != test[0].shape[1:]:
-        raise ValueError('{}: there must be images to train and to test on, of one size, not {} of '
-                         '{} and {} of {}'.format(source, len(train[0]), train[0].shape[1:],
-                                                  len(test[0]), test[0].shape[1:]))
-    class_count = max(CLASSES if source in NAMES else 1, 1 + int(train[1].max()),
-                      1 + int(test[1].max()))
-    test = [array[:test_limit] for array in test]
-    options = dict(channels=channels, levels=levels, binarize=binarize, class_count=class_count)
-    return (ImageDataset(*train, seed=(seed, 0), **options),
-            ImageDataset(*test, seed=(seed, 1), **options))
+    _check_sizes(source, train, test)
+    # From all images, before the limit, so that a limit does not change the model
+    num_classes = max(NUM_CLASSES if source in DATASETS else 1,
+                      1 + int(train.class_ids.max()), 1 + int(test.class_ids.max()))
+    test = Images(*(array[:test_limit] for array in test))
+    options = dict(channels=channels, levels=levels, binarize=binarize, num_classes=num_classes)
+    return (dataset_class(*train, seed=(seed, 0), **options),
+            dataset_class(*test, seed=(seed, 1), **options))
 
 
 def _read(source, data):
-    """((images, classes) for training, the same for testing); images uint8 (N, C, H, W)."""
+    """The training and the test images of a source, each `Images`."""
+    if data is not None and source not in DOWNLOADS:
+        raise ValueError('--data is for mnist and cifar10; for your own images, give their path as '
+                         'the dataset')
     if source == 'digits':
-        with np.load(DIGITS) as npz:
-            # 0, …, 16 inked pixels → 0, …, 255
-            images, classes = (npz['images'] * 255.0 / 16 + 0.5).astype('u1'), npz['classes']
-        return ((images[:DIGITS_TRAIN], classes[:DIGITS_TRAIN]),
-                (images[DIGITS_TRAIN:], classes[DIGITS_TRAIN:]))
-    if source == 'mnist':
-        return downloads.mnist(data)
-    if source in ('cifar10', 'cifar'):
-        return downloads.cifar10(data)
+        return _read_digits()
+    if source in DOWNLOADS:
+        return DOWNLOADS[source](data)
     if os.path.isdir(source):
-        return _hold_out(*read_folder(source))
+        return _hold_out(read_folder(source))
     if os.path.isfile(source):
-        return _read_npz(source)
-    raise ValueError('unknown dataset {!r}: give one of {}, or the path of a folder of images or '
-                     'of an .npz'.format(source, ', '.join(NAMES)))
+        train, test = read_npz(source)
+        return _hold_out(train) if test is None else (train, test)
+    raise ValueError(f'unknown dataset {source!r}: give one of {", ".join(DATASETS)}, or the path '
+                     'of a folder of images or of an .npz')
 
 
-def _hold_out(images, classes):
-    """Every tenth image is for testing; of fewer than ten, the last."""
-    if len(images) < 2:
-        raise ValueError('at least 2 images are needed, got {}'.format(len(images)))
-    test = np.arange(len(images)) % 10 == min(9, len(images) - 1)
-    return (images[~test], classes[~test]), (images[test], classes[test])
+def _read_digits():
+    """The embedded digits (see README.md beside this file)."""
+    with np.load(DIGITS) as npz:
+        images = (npz['images'] * 255.0 / 16 + 0.5).astype('u1')  # from {0, …, 16} to bytes
+        class_ids = npz['classes']
+    return (Images(images[:DIGITS_TRAIN], class_ids[:DIGITS_TRAIN]),
+            Images(images[DIGITS_TRAIN:], class_ids[DIGITS_TRAIN:]))
 
 
-def _read_npz(path):
-    with open_npz(path, PICTURES) as npz:
-        arrays = {name: npz[name] for name in ('train_x', 'train_y', 'test_x', 'test_y')
-                  if name in npz.files}
-    if 'train_x' not in arrays:
-        raise ValueError('{}: holds no train_x, uint8 (N, H, W), (N, C, H, W) or (N, H, W, C)'.format(
-            path))
-    train = _labelled(path, arrays, 'train')
-    return (train, _labelled(path, arrays, 'test')) if 'test_x' in arrays else _hold_out(*train)
+def _hold_out(images):
+    """Splits `Images`: every tenth is for testing, or the last one of fewer than ten."""
+    count = len(images.pixels)
+    if count < 2:
+        raise ValueError(f'at least 2 images are needed, got {count}')
+    test = np.arange(count) % 10 == min(9, count - 1)
+    return Images(*(array[~test] for array in images)), Images(*(array[test] for array in images))
 
 
-def _labelled(path, arrays, part):
-    images = arrays[part + '_x']
-    if images.ndim == 3:
-        images = images[:, None]
-    elif images.ndim == 4 and images.shape[1] not in (1, 3):
-        images = images.transpose(0, 3, 1, 2)
-    if images.ndim != 4 or images.shape[1] not in (1, 3) or images.dtype != 'u1' or not images.size:
-        raise ValueError('{}: {}_x must be uint8 (N, H, W), (N, C, H, W) or (N, H, W, C), with C 1 '
-                         'or 3; it is {} {}'.format(path, part, images.dtype, arrays[part + '_x'].shape))
-    classes = arrays.get(part + '_y', np.zeros(len(images), 'i'))
-    if classes.shape != (len(images),) or classes.dtype.kind not in 'iu' \
-            or not ((0 <= classes) & (classes < 2 ** 31)).all():
-        raise ValueError('{}: {}_y must be {} whole numbers, the classes, from 0 on'.format(
-            path, part, len(images)))
-    return images, classes
+def _check_sizes(source, train, test):
+    """Raises ValueError unless there are training and test images, all of one size."""
+    shapes = train.pixels.shape[1:], test.pixels.shape[1:]               # (C, H, W)
+    if not train.pixels.size or not test.pixels.size or shapes[0] != shapes[1]:
+        raise ValueError(
+            f'{source}: there must be training and test images, all of one size and with the same '
+            f'channels; there are {len(train.pixels)} training images of shape {shapes[0]} and '
+            f'{len(test.pixels)} test images of shape {shapes[1]}')
+
+
+# What loads each kind of data set. A family names its kind, see `wavenet.families.family.Family`.
+LOADERS = {'images': load_dataset}

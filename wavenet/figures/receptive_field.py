@@ -1,54 +1,54 @@
-"""What a pixel sees: pictures of receptive fields, as the post draws one.
+"""The figures `two_layers` and `receptive_fields`: what a pixel sees, as the post draws it.
 
-`python -m wavenet.figures` draws two of them: the field of two masked layers, and those of the
-post's PixelCNN and of both forms of the gated one, in grayscale and in colour. The more a value
-counts, the more opaque it is drawn. Hatched is the blind spot: what the order allows to be seen, as
-far up and as far to the sides as anything is, and what is not.
+The more a value counts, the more opaque it is. The hatched area is the blind spot: values that come
+before the framed pixel, and that the model does not see.
 """
-import wavenet  # noqa: F401  before Chainer, which it makes importable
+from functools import partial
+
 import chainer
 import chainer.functions as F
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from wavenet import models, pictures
-from wavenet.families.gated import model as gated
+from wavenet import models, plots
+from wavenet.families.gated.model import GatedPixelCNN
 
-DRAWN = 8  # models, of random weights: in one of them, ReLUs that are off hide connections
+MODELS = 8   # with random weights, to average over: in a single one, inactive ReLUs hide paths
+IMAGES = 4   # random images for each model
 COLORS = {1: [(0, 0, 0)], 3: [(0.85, 0, 0), (0, 0.6, 0), (0, 0.2, 0.9)]}
 
 
 def receptive_field(make_model, channels, height, width, pixel, color=0):
-    """How much each value of a picture moves the logits of one value.
+    """Measures how much each value of an image changes the logits of one value.
 
     Args:
-        make_model: makes a model of new random weights, on the CPU.
-        channels, height, width: of the picture.
-        pixel: (row, column) of the value.
+        make_model: a function that returns a model with new random weights, on the CPU.
+        channels, height, width: of the image.
+        pixel: (row, column) of the predicted value.
         color: its colour.
 
-    Returns: float32 (C, H, W), the mean absolute derivative over some models and random pictures,
-        divided by the largest; 0 where there is no connection.
+    Returns: float32 (C, H, W), the mean absolute derivative over MODELS models and IMAGES random
+        images, divided by its maximum. It is 0 where there is no connection.
     """
     random = np.random.RandomState(0)
     total = np.zeros((channels, height, width), 'f')
-    for _ in range(DRAWN):
+    for _ in range(MODELS):
         model = make_model()
-        x = chainer.Variable(random.rand(4, channels, height, width).astype('f'))
-        logits = model(x, np.zeros(len(x), 'i'))[:, :, color, pixel[0], pixel[1]]
+        x = chainer.Variable(random.rand(IMAGES, channels, height, width).astype('f'))
+        logits = model(x, np.zeros(IMAGES, 'i'))[:, :, color, pixel[0], pixel[1]]
         F.sum(logits * random.normal(size=logits.shape).astype('f')).backward()
         total += abs(x.grad).sum(axis=0)
     return total / total.max()
 
 
-def paths(links, height, width, pixel):
-    """In how many ways each pixel of a grayscale picture comes to one pixel behind some layers.
+def count_paths(links, height, width, pixel):
+    """Counts the paths from each pixel of a grayscale image to one pixel of the last layer.
 
     Args:
-        links: masked convolutions of one map, one after the other; their weights become 1, so that
-            a derivative counts.
-        height, width: of the picture.
-        pixel: (row, column).
+        links: masked convolutions with one feature map, one after the other. Their weights are set
+            to 1, so that the derivative is the number of paths.
+        height, width: of the image.
+        pixel: (row, column) in the last layer.
 
     Returns: int (H, W).
     """
@@ -61,20 +61,31 @@ def paths(links, height, width, pixel):
 
 
 def blind_spot(field, pixel, color=0):
-    """Which values come before one in the order, and are in the rows and columns of its receptive
-    field (C, H, W), but not in the field: bool (C, H, W)."""
+    """Finds the values before a pixel that its receptive field leaves out.
+
+    Only values in the rows and columns that the field reaches are considered: as far up as it goes,
+    and as far to both sides.
+
+    Args:
+        field: receptive field (C, H, W), 0 where there is no connection.
+        pixel, color: as in `receptive_field`.
+
+    Returns: bool (C, H, W).
+    """
     channels, height, width = field.shape
     k, i, j = np.ogrid[:channels, :height, :width]
-    number = (i * width + j) * channels + k
-    before = number < (pixel[0] * width + pixel[1]) * channels + color
+    order = (i * width + j) * channels + k
+    before = order < (pixel[0] * width + pixel[1]) * channels + color
     _, rows, columns = np.nonzero(field)
     reach = abs(columns - pixel[1]).max()
     return before & (i >= rows.min()) & (abs(j - pixel[1]) <= reach) & (field == 0)
 
 
-def draw(axes, field, pixel, color=0, power=0.3):
-    """Draws a receptive field (C, H, W), the colours of a pixel side by side; how opaque a value is
-    goes with that power of it."""
+def draw_field(axes, field, pixel, color=0, power=0.3):
+    """Draws a receptive field (C, H, W), with the colours of a pixel side by side.
+
+    The opacity grows with the value to that power.
+    """
     channels, height, width = field.shape
     blind = blind_spot(field, pixel, color)
     for k, i, j in np.ndindex(*field.shape):
@@ -93,18 +104,18 @@ def draw(axes, field, pixel, color=0, power=0.3):
 
 
 def two_layers():
-    """Two masked 3×3 layers, and what a pixel sees through both, as a Matplotlib figure."""
+    """Draws what a pixel sees through two masked 3×3 layers. Returns: a Matplotlib figure."""
     size, pixel = 5, (2, 2)
-    page = pictures.page(9, 3.3)
+    page = plots.new_figure(9, 3.3)
     first, second = [models.MaskedConvolution2D(1, 1, 3, pad=1, mask=kind, colors=1)
                      for kind in 'AB']
     for number, (title, links) in enumerate([
             ('the first layer, 3×3, mask A', [first]), ('the second layer, 3×3, mask B', [second]),
-            ('one after the other: 5×5', [first, second])], 1):
-        ways = paths(links, size, size, pixel)
+            ('both layers: 5×5', [first, second])], 1):
+        paths = count_paths(links, size, size, pixel)
         axes = page.add_subplot(1, 3, number)
-        draw(axes, ways[None] / 4, pixel, power=1)    # 4: there are 3 ways at most
-        for (i, j), count in np.ndenumerate(ways):
+        draw_field(axes, paths[None] / 4, pixel, power=1)    # at most 3 paths, so below 1
+        for (i, j), count in np.ndenumerate(paths):
             if count:
                 axes.text(j + 0.5, i + 0.5, count, ha='center', va='center', fontsize=12,
                           color='white' if count > 1 else 'black')
@@ -113,19 +124,25 @@ def two_layers():
     return page
 
 
-def three_models(blocks=2):
-    """The receptive fields of the three models, of so many blocks, as a Matplotlib figure."""
+def receptive_fields(blocks=2):
+    """Draws what a pixel sees in three models with so many blocks. Returns: a Matplotlib figure.
+
+    They are the post's PixelCNN and the two forms of Gated PixelCNN; grayscale above, RGB below.
+    """
     height, width, pixel = 10, 2 * (blocks + 3) + 3, (8, blocks + 4)
-    page = pictures.page(11, 6.4)
+    page = plots.new_figure(11, 6.8)
     np.random.seed(0)
     for row, channels in enumerate((1, 3)):
-        kinds = [("the post's PixelCNN", lambda: models.PixelCNN(channels, 24, blocks, 12, 4))] + [
-            ("gated, the {}'s form".format(form), lambda form=form: gated.GatedPixelCNN(
-                channels, 12, blocks, 12, 4, form=form)) for form in ('author', 'paper')]
-        for column, (title, make_model) in enumerate(kinds):
+        makers = {
+            "the post's PixelCNN": partial(models.PixelCNN, channels, 24, blocks, 12, 4),
+            "Gated PixelCNN, the author's form": partial(
+                GatedPixelCNN, channels, 12, blocks, 12, 4, form='author'),
+            "Gated PixelCNN, the paper's form": partial(
+                GatedPixelCNN, channels, 12, blocks, 12, 4, form='paper')}
+        for column, (title, make_model) in enumerate(makers.items()):
             axes = page.add_subplot(2, 3, 3 * row + column + 1)
-            draw(axes, receptive_field(make_model, channels, height, width, pixel), pixel)
-            axes.set_title('{}, {}'.format(title, 'of R' if channels == 3 else 'grayscale'),
-                           fontsize=10)
+            draw_field(axes, receptive_field(make_model, channels, height, width, pixel), pixel)
+            what = 'what R sees, in RGB' if channels == 3 else 'grayscale'
+            axes.set_title(f'{title}\n{what}', fontsize=10)
     page.tight_layout()
     return page

@@ -1,42 +1,40 @@
-"""The masked convolution as a Chainer function, for less work and in less memory.
+"""The masked convolution as a Chainer function, with less work and in less memory.
 
-A mask leaves 24 of the 49 taps of the first layer's kernel in use, and the pixel itself, and 4 of 9
-of a block's, and the pixel itself, of which a map sees only its own colour and those before. Only
-this is gathered and multiplied: `wavenet/products.py`.
+A mask leaves 24 of the 49 taps of the first layer's kernel and 4 of the 9 taps of a block's kernel,
+and of the pixel itself the maps of some colours. Only these are gathered and multiplied
+(`products.py`).
 
-Layers that follow each other, such as a block's, are one function, a chain. Each core takes some
-pictures from the batch and goes with them through all layers, while their maps are in its cache, and
-takes the next ones.
+Layers that follow each other, such as those of a block, are one function, a chain. Each core takes
+a few images of the batch through all layers while their feature maps are in its cache, and then
+takes the next few (`threads.py`).
 
-Memory: a chain allocates its result and, for backward, the maps between its layers, after their
-ReLU; backward, the gradient of its input. All of them are (maps, B, H, W) in memory, seen by Chainer,
-whose functions keep that order, as (B, maps, H, W). All else is as large as the columns of a few
-pictures, or of one that is large: 2 MB on each core for 128 maps of 28×28.
+Memory: a chain allocates its result, the maps between its layers (for backward, after their ReLU),
+and in backward the gradient of its input. These arrays are (maps, B, H, W) in memory; Chainer sees
+them as (B, maps, H, W), and its functions keep the order of memory. All other arrays are as large
+as the columns of a few images, or of one large image: 2 MB on each core for 128 maps of 28×28.
 """
 import chainer
 import chainer.functions as F
-import numpy as np
 from chainer import backend, function_node
 from chainer.utils import type_check
 
 from wavenet.functions import threads
 from wavenet.functions.products import Columns, products_of
 
-CACHE = 2 ** 19  # values of columns at a time: about what a core has for itself
-LEAST_PARTS, MOST_PARTS = 4, 16  # of a batch, for the cores to share
+LEAST_PARTS, MOST_PARTS = 4, 16  # of a batch, which the cores share
 
 
 def masked_convolution_2d(x, W, b, mask, pad=0, relu=False):
-    """`F.convolution_2d(x, W * mask, b, pad=pad)`, for less work.
+    """`F.convolution_2d(x, W * mask, b, pad=pad)`, with less work.
 
     Args:
-        x: input (B, in_channels, H, W), floating, its memory in any order.
-        W: weights (out_channels, in_channels, kh, kw), of the same dtype. Where the mask is 0 their
-            gradient is 0.
+        x: input (B, in_channels, H, W), floating, in any order of memory. B may be 0.
+        W: weights (out_channels, in_channels, kh, kw), of the same dtype. Their gradient is 0 where
+            the mask is 0.
         b: biases (out_channels,), of the same dtype, or None.
-        mask: 0/1 array of W's shape, on the same device, which must not change afterwards.
-        pad: rows and columns of zeros around the pictures, one number or two.
-        relu: whether x goes through a ReLU first: the convolution is of `F.relu(x)`.
+        mask: 0/1 array of W's shape, on the same device. It must not change afterwards.
+        pad: rows and columns of zeros around the images, one number or two.
+        relu: whether the convolution is of `F.relu(x)` instead of x.
 
     Returns: Variable (B, out_channels, H + 2 pad - kh + 1, W + 2 pad - kw + 1).
 
@@ -46,13 +44,13 @@ def masked_convolution_2d(x, W, b, mask, pad=0, relu=False):
 
 
 def masked_chain_2d(x, layers, relu=True, shortcut=False):
-    """Masked convolutions one after the other, with a ReLU before each.
+    """Several masked convolutions in a row, with a ReLU before each.
 
     Args:
         x: input (B, C, H, W).
         layers: (W, b, mask, pad) of each convolution, see `masked_convolution_2d`.
-        relu: whether there is a ReLU before the first one, too.
-        shortcut: whether x, as it is, is added to the result, which must have its shape.
+        relu: whether there is a ReLU before the first convolution, too.
+        shortcut: whether x is added to the result, which must have the same shape.
 
     Returns: Variable (B, out_channels of the last layer, H', W').
 
@@ -69,6 +67,13 @@ def masked_chain_2d(x, layers, relu=True, shortcut=False):
 
 
 class MaskedChain2DFunction(function_node.FunctionNode):
+    """See `masked_chain_2d`. Inputs: x, then W and b of each layer.
+
+    Args:
+        masks: the mask of each layer.
+        pads: the padding of each layer, two numbers.
+        relu, shortcut: see `masked_chain_2d`.
+    """
 
     def __init__(self, masks, pads, relu, shortcut):
         self.masks = masks
@@ -95,17 +100,17 @@ class MaskedChain2DFunction(function_node.FunctionNode):
 
     def forward(self, inputs):
         self.retain_inputs(tuple(range(len(inputs))))
-        x, Ws, biases = maps_first(inputs[0]), inputs[1::2], inputs[2::2]
+        x, Ws, biases = channel_major(inputs[0]), inputs[1::2], inputs[2::2]
         xp = backend.get_array_module(x)
         layers = [forward for forward, _ in products_of(self.masks, self.pads)]
         weights = [layer.weights(W * mask, b)
                    for layer, W, mask, b in zip(layers, Ws, self.masks, biases)]
         sizes = self._sizes(x)
         shapes = [(len(W), x.shape[1]) + size for W, size in zip(Ws, sizes[1:])]
-        # The maps between the layers: after their ReLU, sorted, below a row of ones
+        # The maps between the layers, after their ReLU, sorted by colour, below a row of ones
         self.hidden = [_below_ones(xp, shape, x.dtype) for shape in shapes[:-1]]
         y = xp.empty(shapes[-1], x.dtype)
-        step = _step(x, layers, sizes)
+        step = _images_at_a_time(x, layers, sizes)
 
         def work(parts):
             columns_of = [Columns(layer, step, *size, xp, x.dtype).of
@@ -113,16 +118,16 @@ class MaskedChain2DFunction(function_node.FunctionNode):
             zeros = [xp.zeros(size, x.dtype) for size in sizes]
             first = _below_ones(xp, (len(x), step) + sizes[0], x.dtype)
             last = xp.empty((len(y), step) + sizes[-1], x.dtype)
-            for _, pictures, some in _steps(parts, step):
-                seen = [first[:, some]] + [maps[:, pictures] for maps in self.hidden]
-                layers[0].inputs.sort(x[:, pictures], seen[0][1:], zeros[0] if self.relu else None)
+            for _, images, some in _few_images(parts, step):
+                seen = [first[:, some]] + [maps[:, images] for maps in self.hidden]
+                layers[0].inputs.sort(x[:, images], seen[0][1:], zeros[0] if self.relu else None)
                 for n, layer in enumerate(layers):
                     target = seen[n + 1][1:] if n + 1 < len(layers) else last[:, some]
-                    layer.multiply(weights[n], columns_of[n](seen[n]), side_by_side(target))
+                    layer.multiply(weights[n], columns_of[n](seen[n]), as_matrix(target))
                     if n + 1 < len(layers):
                         xp.maximum(target, zeros[n + 1], out=target)
                 layers[-1].outputs.unsort(
-                    last[:, some], y[:, pictures], x[:, pictures] if self.shortcut else None)
+                    last[:, some], y[:, images], x[:, images] if self.shortcut else None)
 
         threads.share(work, _parts(x.shape[1], step))
         return y.transpose(1, 0, 2, 3),
@@ -130,20 +135,21 @@ class MaskedChain2DFunction(function_node.FunctionNode):
     def backward(self, indexes, grad_outputs):
         inputs = self.get_retained_inputs()
         gy, = grad_outputs
-        if not gy.size:  # of no pictures
+        if not gy.size:                                      # an empty batch
             return tuple(chainer.as_variable(inputs[i].xp.zeros_like(inputs[i].array))
                          for i in indexes)
         if chainer.config.enable_backprop:
             return self._differentiable_backward(inputs, gy, indexes)
-        gradients = self._backward(maps_first(inputs[0].array), [W.array for W in inputs[1::2]],
-                                   maps_first(gy.array), 0 in indexes)
+        gradients = self._backward(channel_major(inputs[0].array), [W.array for W in inputs[1::2]],
+                                   channel_major(gy.array), 0 in indexes)
         return tuple(chainer.as_variable(gradients[i]) for i in indexes)
 
     def _backward(self, x, Ws, gy, x_wants_gradient):
-        """gx, and gW and gb of each layer.
+        """Returns a list of gx and of gW and gb of each layer; gx is None if it is not wanted.
 
-        What sees a pixel is gathered once, for the gradients of a layer's input and of its weights.
-        Where no gradient is asked for x, which may have few channels, what a pixel sees is gathered.
+        The columns of gy serve for both the gradient of a layer's input and that of its weights. If
+        the gradient of x is not wanted, the first layer uses the columns of x, which may have few
+        channels, instead.
         """
         xp = backend.get_array_module(x)
         forward, turned = zip(*products_of(self.masks, self.pads))
@@ -154,7 +160,7 @@ class MaskedChain2DFunction(function_node.FunctionNode):
         weights = [layer.weights(W * mask) for layer, W, mask in zip(turned, Ws, self.masks)]
         gx = xp.empty_like(x) if x_wants_gradient else None
         sums = {}
-        step = _step(x, layers, sizes)
+        step = _images_at_a_time(x, layers, sizes)
 
         def work(parts):
             columns_of = [Columns(layer, step, *size, xp, x.dtype).of
@@ -163,27 +169,27 @@ class MaskedChain2DFunction(function_node.FunctionNode):
             first = _below_ones(xp, (len(x), step) + sizes[0], x.dtype)
             gradients = [xp.empty((W.shape[1], step) + size, x.dtype) for W, size in zip(Ws, sizes)]
             gradients.append(xp.empty((len(gy), step) + sizes[-1], x.dtype))
-            for part, pictures, some in _steps(parts, step):
-                seen = [first[:, some]] + [maps[:, pictures] for maps in self.hidden]
-                forward[0].inputs.sort(x[:, pictures], seen[0][1:], zeros)
-                above = gradients[-1][:, some]
-                forward[-1].outputs.sort(gy[:, pictures], above)
+            for part, images, some in _few_images(parts, step):
+                seen = [first[:, some]] + [maps[:, images] for maps in self.hidden]
+                forward[0].inputs.sort(x[:, images], seen[0][1:], zeros)
+                above = gradients[-1][:, some]               # the gradient of a layer's output
+                forward[-1].outputs.sort(gy[:, images], above)
                 for n in reversed(range(len(layers))):
-                    gb = side_by_side(above).sum(axis=1)
+                    gb = as_matrix(above).sum(axis=1)
                     if n == 0 and not x_wants_gradient:
-                        gW = layers[n].gradient(side_by_side(above), columns_of[n](seen[n]))
+                        gW = layers[n].gradient(as_matrix(above), columns_of[n](seen[n]))
                         _add(sums, (n, part.start), gW, gb)
                         break
                     columns = columns_of[n](above)
-                    gW = layers[n].gradient(side_by_side(seen[n][1:]), columns)
+                    gW = layers[n].gradient(as_matrix(seen[n][1:]), columns)
                     _add(sums, (n, part.start), gW, gb)
                     above = gradients[n][:, some]
-                    layers[n].multiply(weights[n], columns, side_by_side(above))
+                    layers[n].multiply(weights[n], columns, as_matrix(above))
                     if n or self.relu:
                         above *= seen[n][1:] > 0
                 if x_wants_gradient:
                     forward[0].inputs.unsort(
-                        above, gx[:, pictures], gy[:, pictures] if self.shortcut else None)
+                        above, gx[:, images], gy[:, images] if self.shortcut else None)
 
         threads.share(work, _parts(x.shape[1], step))
         result = [gx.transpose(1, 0, 2, 3) if x_wants_gradient else None]
@@ -195,7 +201,7 @@ class MaskedChain2DFunction(function_node.FunctionNode):
         return result
 
     def _differentiable_backward(self, inputs, gy, indexes):
-        """For second derivatives: the gradient as a graph, of Chainer's own functions."""
+        """The gradients as a graph of Chainer's own functions, for second derivatives."""
         y = inputs[0]
         for n, (mask, pad) in enumerate(zip(self.masks, self.pads)):
             y = F.convolution_2d(F.relu(y) if n or self.relu else y, inputs[1 + 2 * n] * mask,
@@ -205,7 +211,7 @@ class MaskedChain2DFunction(function_node.FunctionNode):
         return chainer.grad([y], [inputs[i] for i in indexes], [gy], enable_double_backprop=True)
 
     def _sizes(self, x):
-        """(H, W) of the input and after each layer"""
+        """(H, W) of the input and of the output of each layer."""
         sizes = [x.shape[2:]]
         for mask, pad in zip(self.masks, self.pads):
             sizes.append(tuple(sizes[-1][axis] + 2 * pad[axis] - mask.shape[2 + axis] + 1
@@ -213,43 +219,43 @@ class MaskedChain2DFunction(function_node.FunctionNode):
         return sizes
 
 
-def maps_first(x):
-    """(B, C, H, W) → (C, B, H, W), a map of all pictures in one piece of memory"""
+def channel_major(x):
+    """(B, C, H, W) → (C, B, H, W), contiguous: a map of all images is one piece of memory."""
     return backend.get_array_module(x).ascontiguousarray(x.transpose(1, 0, 2, 3))
 
 
 def _below_ones(xp, shape, dtype):
-    """An array (1 + C, B, H, W), of which the first row is ones"""
+    """An array (1 + C, B, H, W) whose first row is ones and whose other rows are empty."""
     maps = xp.empty((1 + shape[0],) + shape[1:], dtype)
     maps[0] = 1
     return maps
 
 
-def side_by_side(maps):
-    """Maps (C, B, …) → (C, pixels), which is the same memory"""
+def as_matrix(maps):
+    """Maps (C, B, …) → (C, pixels of all images), a view of contiguous pixels."""
     return maps.reshape(len(maps), -1)
 
 
-def _step(x, layers, sizes):
-    """How many pictures of x (C, B, H, W) are taken at a time: as many as there is cache for"""
-    batch = x.shape[1]
-    if backend.get_array_module(x) is not np:
-        return batch
+def _images_at_a_time(x, layers, sizes):
+    """How many images of x (C, B, H, W) a core takes at a time, so that columns fit its cache."""
     pixels = max(height * width for height, width in sizes)
-    fitting = CACHE // (max(layer.rows for layer in layers) * pixels)
-    return max(1, min(fitting, -(-batch // LEAST_PARTS)))
+    values = max(layer.rows for layer in layers) * pixels
+    return threads.images_at_a_time(backend.get_array_module(x), x.shape[1], values, LEAST_PARTS)
 
 
 def _parts(batch, step):
-    """The batch in slices, which the cores share. Sums over pictures are over these, whichever core
-    takes which, and so are the same for any number of cores."""
-    size = max(step, -(-batch // MOST_PARTS))
-    return [slice(start, min(start + size, batch)) for start in range(0, batch, size)]
+    """Divides a batch into slices for the cores to share.
+
+    Sums over images are sums over these slices, so they are the same for any number of cores.
+    """
+    return threads.parts_of(batch, max(step, -(-batch // MOST_PARTS)))
 
 
-def _steps(parts, step):
-    """Goes through the parts, `step` pictures at a time: the part, the slice of its pictures, and
-    where they are in an array of that many"""
+def _few_images(parts, step):
+    """Goes through parts of a batch, `step` images at a time.
+
+    Yields: the part, the slice of the images in the batch, and their slice in an array of `step`.
+    """
     for part in parts:
         for start in range(part.start, part.stop, step):
             count = min(step, part.stop - start)
@@ -257,7 +263,7 @@ def _steps(parts, step):
 
 
 def _add(sums, key, *arrays):
-    """Adds arrays to those under the key"""
+    """Adds arrays to those of `sums[key]`."""
     if key in sums:
         for total, array in zip(sums[key], arrays):
             total += array
@@ -266,7 +272,7 @@ def _add(sums, key, *arrays):
 
 
 def _sum_up(sums, n):
-    """The sums of all parts, for layer n, added in their order, whichever was done first"""
+    """Adds up the sums of all parts for layer n, in the order of the parts."""
     first, *others = [sums[key] for key in sorted(sums) if key[0] == n]
     for arrays in others:
         for total, array in zip(first, arrays):

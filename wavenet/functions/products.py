@@ -1,11 +1,12 @@
-"""A masked convolution as a few matrix products, without what its mask zeroes.
+"""A masked convolution as a few matrix products that skip what the mask zeroes.
 
-Feature maps are sorted by colour here, red ones first. What a pixel sees is a column: of the maps of
-other pixels, tap by tap, and of the maps of the pixel itself. All maps see the former; of the latter
-red is seen by all, green by green and blue, blue by blue. So red is in the product for all maps,
-together with the taps; green and blue have products of their own, for the last maps only, which are
-added. Backward, with input and output exchanged, blue is in the product for all maps, and red and
-green have products of their own, for the first maps.
+Feature maps are sorted by colour here, red ones first. A column holds everything that one pixel
+sees: the maps of other pixels, tap by tap, and the maps of the pixel itself. All maps see the other
+pixels. Of the pixel itself, all maps see red, the green and blue ones see green, and the blue ones
+see blue. So one product computes all maps from the taps and from red; green and blue have products
+of their own, which add to the last maps only. In backward, input and output are exchanged: one
+product computes all maps from the taps and from blue, and red and green have products of their own,
+which add to the first maps only.
 """
 import weakref
 
@@ -13,21 +14,25 @@ import numpy as np
 from chainer import backend
 from chainer.backends import cuda
 
+from wavenet.functions.colour_order import ColourOrder
+
 MOST_COLORS = 4
-ROUND = 4  # a BLAS computes that many maps at a time
+ROUND = 4  # a BLAS computes so many maps at a time
 
 
 class Products:
-    """How to compute a convolution with a mask or, `turned`, the gradient of its input, which is a
-    convolution with input and output exchanged and the kernel turned around.
+    """The matrix products of a masked convolution.
 
-    The rows of its columns are, forward: ones, for the biases; tap by tap, the maps of other pixels;
-    the pixel itself. Turned: the pixel itself; the taps.
+    `turned`, it is the gradient of the convolution's input: a convolution with input and output
+    exchanged and the kernel turned around.
+
+    The rows of a column are ones for the biases, then tap by tap the maps of other pixels, then the
+    maps of the pixel itself. Turned, they are the maps of the pixel itself, then the taps.
 
     Args:
         mask: bool (O, I, kh, kw), on the host.
-        pad: rows and columns of zeros around the pictures, two numbers.
-        colors: by how many colours maps are sorted. Results are right with any number.
+        pad: rows and columns of zeros around the images, two numbers.
+        colors: number of colours by which maps are sorted. Any number gives the right result.
         turned: see above.
     """
 
@@ -38,19 +43,25 @@ class Products:
             mask, pad = _turn(mask), tuple(k - 1 - p for k, p in zip(mask.shape[2:], pad))
         out_channels, in_channels, kh, kw = mask.shape
         self.pad = pad
-        self.outputs, self.inputs = Sorting(out_channels, colors), Sorting(in_channels, colors)
-        # The pixel itself is a tap like others where the output has another size than the input.
+        self.outputs = ColourOrder(out_channels, colors)
+        self.inputs = ColourOrder(in_channels, colors)
+        # If the output has another size than the input, the pixel itself is a tap like the others.
         itself = pad if (kh, kw) == (2 * pad[0] + 1, 2 * pad[1] + 1) else None
         taps = [tuple(tap) for tap in np.argwhere(mask.any(axis=(0, 1))).tolist()]
         others = [tap for tap in taps if tap != itself]
-        self.taps = [itself] * bool(itself and turned) + others + [itself] * bool(itself and not turned)
+        center = [itself] if itself else []
+        self.taps = center + others if turned else others + center
         self.is_pixel_itself = self.taps == [itself]
         self.ones = 0 if turned else 1
         self.rows = self.ones + len(self.taps) * in_channels
         self.products = self._products(mask, colors, itself, len(others))
 
     def _products(self, mask, colors, itself, taps):
-        """(maps, rows) of each: the first is of all maps, the others of those that see some rows."""
+        """The slices (maps, rows) of each product.
+
+        The first product is of all maps. It includes the rows of the pixel itself that all maps
+        see; other rows of the pixel itself have a product of their own, of the maps that see them.
+        """
         out_channels, in_channels, _, _ = mask.shape
         all_maps = slice(0, out_channels)
         center = 0 if self.turned else self.ones + taps * in_channels
@@ -67,7 +78,8 @@ class Products:
                 maps = slice(0, _rounded(self.outputs.of(seen[-1]).stop, out_channels))
             else:
                 first = self.outputs.of(seen[0]).start
-                maps = slice(out_channels - _rounded(out_channels - first, out_channels), out_channels)
+                count = _rounded(out_channels - first, out_channels)
+                maps = slice(out_channels - count, out_channels)
             if maps == all_maps and rows.stop == start:
                 start = rows.start
             elif maps == all_maps and rows.start == stop:
@@ -77,7 +89,7 @@ class Products:
         return [(all_maps, slice(start, stop))] + others
 
     def weights(self, W, bias=0):
-        """(O, I, kh, kw), masked, and biases (O,) → (maps, rows), both sorted"""
+        """Masked weights (O, I, kh, kw) and biases (O,) → a matrix (O, rows), its maps sorted."""
         xp = backend.get_array_module(W)
         W = _turn(W) if self.turned else W
         matrix = xp.empty((len(W), self.rows), W.dtype)
@@ -89,7 +101,7 @@ class Products:
         return matrix
 
     def spread(self, matrix):
-        """The other way around, without the biases; 0 where nothing is gathered"""
+        """A matrix (O, rows) → weights (O, I, kh, kw); 0 where columns have no row."""
         spread = backend.get_array_module(matrix).zeros(self.W_shape, matrix.dtype)
         W = _turn(spread) if self.turned else spread
         for maps, rows_of_maps in self.outputs.pairs:
@@ -98,14 +110,14 @@ class Products:
         return spread
 
     def _places(self):
-        """(maps of the input, their rows, tap) of all that is in a column"""
+        """For all that a column holds: slice of the input's maps, slice of their rows, tap."""
         channels = self.inputs.count
         for number, tap in enumerate(self.taps):
             for color, (maps, _) in enumerate(self.inputs.pairs):
                 yield maps, self.inputs.of(color, self.ones + number * channels), tap
 
     def multiply(self, weights, columns, y):
-        """Writes to y (O, pixels) the product of the weights and columns (rows, pixels)."""
+        """Writes weights (O, rows) times columns (rows, pixels) to y (O, pixels)."""
         xp = backend.get_array_module(y)
         (_, rows), *others = self.products
         xp.matmul(weights[:, rows], columns[rows], out=y)
@@ -113,7 +125,10 @@ class Products:
             y[maps] += weights[maps, rows] @ columns[rows]
 
     def gradient(self, gy, columns):
-        """That of the weights, (O, rows), from gy (O, pixels); what the mask zeroes holds anything."""
+        """The gradient (O, rows) of the weights, from gy (O, pixels) and columns (rows, pixels).
+
+        It holds anything where the mask is 0.
+        """
         xp = backend.get_array_module(gy)
         matrix = xp.zeros((len(gy), self.rows), gy.dtype)
         for maps, rows in self.products:
@@ -123,33 +138,36 @@ class Products:
 
 
 class Columns:
-    """What each pixel of an output sees of the input, for so many pictures at most.
+    """Gathers what each pixel of an output sees of the input.
 
     Args:
         products: `Products`.
-        pictures: how many at most.
+        images: the largest number of images.
         in_size, out_size: (H, W) of input and output.
         xp, dtype: array module and dtype.
     """
 
-    def __init__(self, products, pictures, in_size, out_size, xp, dtype):
+    def __init__(self, products, images, in_size, out_size, xp, dtype):
         self.ones, self.buffer, self.copies = products.ones, None, []
         if products.is_pixel_itself:
             return
-        self.buffer = xp.zeros((products.rows, pictures) + out_size, dtype)
+        self.buffer = xp.zeros((products.rows, images) + out_size, dtype)
         self.buffer[:self.ones] = 1
         channels = products.inputs.count
         for number, tap in enumerate(products.taps):
-            (to_y, of_y), (to_x, of_x) = [_inside(offset - p, n_in, n_out) for offset, p, n_in, n_out
-                                          in zip(tap, products.pad, in_size, out_size)]
+            (to_y, of_y), (to_x, of_x) = [
+                _inside(offset - p, n_in, n_out)
+                for offset, p, n_in, n_out in zip(tap, products.pad, in_size, out_size)]
             start = self.ones + number * channels
-            # What lies outside of the pictures stays 0.
+            # What lies outside of the images stays 0.
             self.copies.append(((slice(start, start + channels), slice(None), to_y, to_x),
                                 (slice(None), slice(None), of_y, of_x)))
 
     def of(self, maps):
-        """Maps (ones + I, B, H, W), sorted, below a row of ones if there is one in columns →
-        (rows, pixels), good until the next call"""
+        """Sorted maps (ones + I, B, H, W) → columns (rows, pixels), valid until the next call.
+
+        The maps lie below a row of ones if columns have one.
+        """
         if self.buffer is None:
             return maps.reshape(len(maps), -1)
         maps = maps[self.ones:]
@@ -159,48 +177,14 @@ class Columns:
         return columns.reshape(len(columns), -1)
 
 
-class Sorting:
-    """Maps sorted by colour; `pairs` has, for each colour, where they are as they come, and sorted."""
-
-    def __init__(self, count, colors):
-        self.count, self.pairs, start = count, [], 0
-        for color in range(colors):
-            stop = start + len(range(color, count, colors))
-            self.pairs.append((slice(color, None, colors), slice(start, stop)))
-            start = stop
-
-    def of(self, color, offset=0):
-        """Where a colour's maps are, sorted, if the first of all is at `offset`"""
-        maps = self.pairs[color][1]
-        return slice(offset + maps.start, offset + maps.stop)
-
-    def sort(self, maps, target, zeros=None):
-        """Copies maps (C, …) to target, sorted; with zeros, of the shape of a map, their ReLU."""
-        xp = backend.get_array_module(maps)
-        for natural, ordered in self.pairs:
-            if zeros is None:
-                target[ordered] = maps[natural]
-            else:  # NumPy's maximum of two arrays is faster than that of an array and a number
-                xp.maximum(maps[natural], zeros, out=target[ordered])
-
-    def unsort(self, maps, target, plus=None):
-        """Copies sorted maps to target, as they come, and adds `plus`, which is as they come, too."""
-        xp = backend.get_array_module(maps)
-        for natural, ordered in self.pairs:
-            if plus is None:
-                target[natural] = maps[ordered]
-            else:
-                xp.add(maps[ordered], plus[natural], out=target[natural])
-
-
-_known = {}  # by the ids of masks, as long as the masks live
+_known = {}  # what `products_of` returns, by the ids of the masks, as long as the masks live
 
 
 def products_of(masks, pads):
-    """For each layer of a chain, by its mask (O, I, kh, kw) and padding: its `Products`, and turned.
+    """Returns the `Products` of each layer of a chain, a list of pairs (forward, turned).
 
-    On a GPU they know no colours: it has the multiplications to spare, and each product is one more
-    launch of a kernel.
+    A layer is given by its mask (O, I, kh, kw) and its padding. On a GPU maps are not sorted by
+    colour: a GPU can spare the multiplications, and each further product is one more kernel launch.
     """
     key = tuple(map(id, masks)), tuple(pads)
     if key not in _known:
@@ -214,25 +198,28 @@ def products_of(masks, pads):
 
 
 def _colors(masks):
-    """The least number of colours such that maps of one colour see, and are seen by, the same; or 1"""
+    """The least number of colours such that all maps of a colour have equal masks, or 1."""
     def alike(mask, colors):
+        out_channels, in_channels = mask.shape[:2]
         return all((mask[o::colors, i::colors] == mask[o, i]).all()
-                   for o in range(min(colors, len(mask))) for i in range(min(colors, mask.shape[1])))
+                   for o in range(min(colors, out_channels))
+                   for i in range(min(colors, in_channels)))
 
     return next((colors for colors in range(1, MOST_COLORS + 1)
                  if all(alike(mask, colors) for mask in masks)), 1)
 
 
 def _turn(W):
-    """(O, I, kh, kw) → (I, O, kh, kw), a view with the kernel turned around"""
+    """(O, I, kh, kw) → (I, O, kh, kw), a view with the kernel turned around."""
     return W.swapaxes(0, 1)[:, :, ::-1, ::-1]
 
 
 def _rounded(count, most):
+    """A number of maps, rounded up to a multiple of `ROUND`, at most `most`."""
     return min(-(-count // ROUND) * ROUND, most)
 
 
 def _inside(shift, n_in, n_out):
-    """Where output positions i, and inputs i + shift, are both inside: two slices of one length"""
+    """The output positions i for which inputs i + shift exist, as a slice of each."""
     start, stop = max(0, -shift), max(0, -shift, min(n_out, n_in - shift))
     return slice(start, stop), slice(start + shift, stop + shift)

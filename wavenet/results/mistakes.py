@@ -1,55 +1,64 @@
-"""The post's failures, which are half of what it teaches: each is one mistake in what is right.
+"""The failures of the post, half of what it teaches: the right model with one mistake each.
 
     python -m wavenet.results.mistakes --mistake no-colour-masks --dataset mnist --levels 8
 
-is train.py with the mistake in it. The fast generation, and so generate.py, relies on what the
-mistakes break. `python -m wavenet.results` draws from such a model, by the post's loop.
+is train.py with that mistake. Each mistake is a family of its own, a variant of the post's
+PixelCNN. Only this command and `python -m wavenet.results` register these families, so generate.py
+does not take such a model for a right one. A variant of the network has no cache, because fast
+generation relies on what the mistake breaks.
 
-The commits that are named are of the author's repository, whose history has these mistakes.
+The commits named below are those of the author's repository, whose history has these mistakes.
 """
+import argparse
 import contextlib
+import dataclasses
+import functools
 import sys
 
-import wavenet  # noqa: F401  before Chainer, which it makes importable
 import chainer.functions as F
-import numpy as np
 
-from wavenet import cli, models, serialization
+from wavenet import cli, models
 from wavenet.commands import train
-from wavenet.data import load
-from wavenet.data.images import ImageDataset
-from wavenet.data.pixels import INTENSITY
-from wavenet.training import extensions, teams
-from wavenet.models import make_mask, output_stack
-from wavenet.utils import quantize
+from wavenet.data.load import LOADERS, load_dataset
+from wavenet.families import registry
+from wavenet.families.pixelcnn import PIXELCNN
+from wavenet.results.real_inputs import RealInputs
+from wavenet.training import teams
 
 
-def context_masks(shape, mask, colors, dtype=np.float32):
-    """`make_mask` without colours: "once I felt I should abandon masks altogether".
+class NoColourMasks(models.PixelCNN):
+    """Masks without colours: "once I felt I should abandon masks altogether".
 
-    Masks of the context only, as in 50f82d9: the pixels before, and, of type B, the pixel itself.
-    Nothing is seen that must not be; but what R is drawn to be, G and B do not see.
+    As in 50f82d9, the masks are those of the context only. A value sees the pixels before it. It
+    sees nothing that comes later, but G and B do not see R of their own pixel.
     """
-    return make_mask(shape, mask, 1, dtype)
+
+    family = 'no-colour-masks'
+    mask_colors = 1
 
 
-def confused_output(h, conv2, conv4, colors):
-    """`output_stack` in the wrong order: "Making masks work took a very long time".
+class WrongColourMasks(models.PixelCNN):
+    """Outputs that confuse the colours: "Making masks work took a very long time".
 
-    "The problem was with reshape and transpose operations before loss layer" (bbf79d6): map i of
-    the last layer, which has seen what colour i % 3 may see, is taken for one of colour i // levels.
-    So the logits of R come from maps of which two thirds have seen R itself.
+    "The problem was with reshape and transpose operations before loss layer" (bbf79d6): feature map
+    i of the last layer has seen what colour i % 3 may see, but is used for colour i // levels. So
+    two thirds of the logits of R come from feature maps that have seen R itself.
     """
-    logits = output_stack(h, conv2, conv4, colors)                    # (B, levels, C, H, W)
-    batch_size, levels, _, height, width = logits.shape
-    logits = F.reshape(logits, (batch_size, colors, levels, height, width))
-    return F.transpose(logits, (0, 2, 1, 3, 4))
+
+    family = 'wrong-colour-masks'
+
+    def forward(self, x, class_ids=None):
+        logits = super().forward(x, class_ids)
+        batch_size, levels, channels, height, width = logits.shape
+        logits = F.reshape(logits, (batch_size, channels, levels, height, width))
+        return F.transpose(logits, (0, 2, 1, 3, 4))       # (B, levels, C, H, W)
 
 
-class ReLUAfter(models.ResidualBlock):
-    """A residual block with a ReLU after its convolutions, that of the last one after the sum, as He
-    et al. (2015) have it: "My initial approach was to follow He's approach". (cfb6521 has one after
-    the model's first layer, too.)"""
+class ReLUAfterBlock(models.ResidualBlock):
+    """A residual block with a ReLU after each convolution; the last one comes after the sum.
+
+    He et al. (2015) have it so: "My initial approach was to follow He's approach".
+    """
 
     def forward(self, x):
         h = F.relu(self.conv1(x))
@@ -57,77 +66,88 @@ class ReLUAfter(models.ResidualBlock):
         return F.relu(x + self.conv3(h))
 
 
-class RealInputs(ImageDataset):
-    """Images as they are, and the labels that their values have: "Initially I started with real
-    values as inputs and labels as outputs. However, model didn't work for me"."""
+class ReLUAfter(models.PixelCNN):
+    """Residual blocks with ReLUs after the convolutions.
 
-    def __init__(self, images, classes, channels, levels, binarize=False, **options):
-        if binarize:
-            raise ValueError('real inputs are not binarized')
-        super().__init__(images, classes, channels, levels, binarize=True, **options)
-        self.labels = quantize(INTENSITY, levels).astype('u1')[self.intensities]
+    The author's cfb6521 has another ReLU after the first layer of the model.
+    """
 
-    def to_device(self, device):
-        super().to_device(device)
-        self.intensities = device.send(self.intensities)
-
-    def batch(self, numbers):
-        """x float32 (B, C, H, W) in {0, 1 / 255, …, 1}, labels and classes as they always are."""
-        _, labels, classes = super().batch(numbers)
-        xp = self.device.xp
-        pictures = self.intensities[xp.asarray(np.asarray(numbers) % len(self))]
-        x = xp.asarray(INTENSITY)[pictures]                     # (B, 1 or C, H, W)
-        return xp.ascontiguousarray(xp.broadcast_to(x, labels.shape)), labels, classes
+    family = 'relu-after'
+    block = ReLUAfterBlock
 
 
-MISTAKES = {
-    'no-colour-masks': (models, 'make_mask', context_masks),
-    'wrong-colour-masks': (models, 'output_stack', confused_output),
-    'relu-after': (models, 'ResidualBlock', ReLUAfter),
-    'real-inputs': (load, 'ImageDataset', RealInputs),
-}
-# Those of the model, from which the fast generation does not draw
-NO_LIKELIHOOD = ('wrong-colour-masks',)  # a value sees itself: no probabilities that sum to 1
-OF_THE_MODEL = ('no-colour-masks', 'wrong-colour-masks', 'relu-after')
+def variant(model, title):
+    """Makes a family of a subclass of `PixelCNN`. It generates by the plain loop."""
+    return dataclasses.replace(
+        PIXELCNN, name=model.family, title=title, cache=None, recognize=None,
+        build=lambda config: model(**dataclasses.asdict(config)))
+
+
+MISTAKES = {family.name: family for family in (
+    variant(NoColourMasks, 'PixelCNN with masks without colours'),
+    variant(WrongColourMasks, 'PixelCNN with an output that confuses the colours'),
+    variant(ReLUAfter, 'PixelCNN with ReLUs after the convolutions'),
+    # Only the data differ: the model is a PixelCNN, and its file says so
+    dataclasses.replace(PIXELCNN, name='real-inputs', title='PixelCNN, trained on real inputs',
+                        recognize=None, data='real inputs'))}
+DATA = {'real inputs': functools.partial(load_dataset, dataset_class=RealInputs)}
+NO_LIKELIHOOD = (WrongColourMasks.family,)  # its probabilities do not sum to 1: R sees itself
 
 
 @contextlib.contextmanager
-def made(mistake):
-    """A block in which all models and data sets that are made and used have the mistake. Training draws no pictures there, since for that it uses the fast generation.
+def registered(others=registry.FAMILIES):
+    """Registers the families of MISTAKES, their data, and other families while the block runs."""
+    with _entries(registry.FAMILIES, {**others, **MISTAKES}), \
+            _entries(LOADERS, {**LOADERS, **DATA}):
+        yield
 
-    Args:
-        mistake: one of MISTAKES, or None.
-    """
-    changes = [MISTAKES[mistake], (extensions.SampleGrid, '__call__', lambda self, trainer: None)] \
-        if mistake else []
-    if mistake in OF_THE_MODEL:  # the file says so, and is of no use elsewhere
-        changes.append((serialization, 'MISTAKE', mistake))
-    right = [getattr(where, name) for where, name, _ in changes]
+
+@contextlib.contextmanager
+def _entries(table, entries):
+    """Replaces the entries of a dict while the block runs."""
+    before = dict(table)
+    table.clear()
+    table.update(entries)
     try:
-        for where, name, wrong in changes:
-            setattr(where, name, wrong)
         yield
     finally:
-        for (where, name, _), value in zip(changes, right):
-            setattr(where, name, value)
+        table.clear()
+        table.update(before)
+
+
+class ChooseMistake(argparse.Action):
+    """Makes `--mistake NAME` choose the family. A `--model` before it is an error."""
+
+    def __call__(self, parser, args, name, option_string=None):
+        check_model(parser, args.model, parser.get_default('model'))
+        args.model = args.mistake = name
+
+
+def check_model(parser, given, expected):
+    if given != expected:
+        parser.error(f'a mistake is a variant of pixelcnn: leave out --model {given}')
 
 
 def make_parser():
     parser = train.make_parser()
     parser.prog = 'python -m wavenet.results.mistakes'
-    parser.description = "train.py with one of the post's mistakes, of which generate.py knows nothing."
-    parser.add_argument('--mistake', required=True, choices=sorted(MISTAKES), metavar='NAME',
-                        help=', '.join(sorted(MISTAKES)))
+    parser.description = "train.py with one of the mistakes of the post's author."
+    parser.add_argument('--mistake', required=True, choices=tuple(MISTAKES), action=ChooseMistake,
+                        metavar='NAME', help=', '.join(MISTAKES))
     return parser
 
 
-def main(parser):
+def main():
+    """The command. Returns: its exit status."""
+    with registered({PIXELCNN.name: PIXELCNN}):  # of which they are variants
+        return cli.run(run, make_parser())
+
+
+def run(parser):
     args, team = teams.join(parser)
-    if args.model != 'pixelcnn':
-        parser.error("the mistakes are of the post's model: leave --model {} out".format(args.model))
-    with made(args.mistake):
-        return train.train(parser, args, team)
+    check_model(parser, args.model, args.mistake)
+    return train.train(parser, args, team)
 
 
 if __name__ == '__main__':
-    sys.exit(cli.run(main, make_parser()))
+    sys.exit(main())

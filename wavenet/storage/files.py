@@ -1,4 +1,8 @@
-"""Files that appear whole or not at all, and folders that belong to one process at a time."""
+"""Files that appear whole or not at all, and folders that one process at a time may write to.
+
+Atomic writes are our own because `atomicwrites` (1.4.1) replaces a symbolic link by a file.
+The lock is our own because filelock (4.3.1) leaves a lock file, and cannot lock the folder itself.
+"""
 import contextlib
 import fcntl
 import os
@@ -8,16 +12,16 @@ import stat
 
 @contextlib.contextmanager
 def atomic_write(path):
-    """A binary file to write to, which takes the place of `path` only when all of it is on disk.
+    """Opens a binary file for writing that replaces `path` once all of it is on disk.
 
-    It is written under a temporary name beside `path`, synced, and renamed; then the folder is
-    synced, so that the new name lasts, too. If the block raises, what stood under `path` before is
-    still there, and the temporary file is not. A process that is killed leaves it: see
-    `remove_leftovers`.
+    The file has a temporary name beside `path`. When the block ends, the file is synced and
+    renamed, and then the folder is synced, so that the new name lasts too. A symbolic link stays a
+    link. If the block raises, `path` keeps its old content and the temporary file is removed. A
+    killed process leaves its temporary file: see `remove_leftovers`.
 
-    Raises: OSError that names the file where it cannot be written.
+    Raises: OSError that names `path` if it cannot be written.
     """
-    real = os.path.realpath(path)  # a link stays a link
+    real = os.path.realpath(path)
     folder = os.path.dirname(real)
     temporary = _temporary(real)
     try:
@@ -31,17 +35,17 @@ def atomic_write(path):
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         if isinstance(error, OSError) and error.filename in (None, temporary):
-            error.filename, error.filename2 = path, None  # what the user asked for
+            error.filename, error.filename2 = os.fspath(path), None  # the path that the user gave
         raise
 
 
 def _temporary(path):
-    return os.path.join(os.path.dirname(path),
-                        '.{}.{}.tmp'.format(os.path.basename(path), os.getpid()))
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f'.{name}.{os.getpid()}.tmp')
 
 
 def _sync_folder(folder):
-    with contextlib.suppress(OSError):  # there are file systems that cannot
+    with contextlib.suppress(OSError):  # some file systems cannot sync a folder
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -50,13 +54,13 @@ def _sync_folder(folder):
 
 
 def remove_leftovers(folder, names):
-    """Removes what `atomic_write` left in a folder of processes that were killed.
+    """Removes the temporary files of `atomic_write` that killed processes left in a folder.
 
     Args:
-        folder: that no other process writes these files to (see `lock`); need not be there.
-        names: a regular expression for the names of the files that they were to become.
+        folder: may be missing. No other process may be writing these files (see `lock`).
+        names: regular expression that matches the final names of the files.
     """
-    temporary = re.compile(r'\.(?:{})\.\d+\.tmp'.format(names))
+    temporary = re.compile(rf'\.(?:{names})\.\d+\.tmp')
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(folder):
             if temporary.fullmatch(name):
@@ -64,11 +68,13 @@ def remove_leftovers(folder, names):
 
 
 def lock(folder):
-    """Claims a folder for this process, until that ends, however it ends, or drops the lock.
+    """Claims a folder for this process until the lock is closed or the process ends in any way.
 
-    Returns: the lock; None where there is no such folder.
+    The folder itself is locked, so no lock file is ever left in it.
 
-    Raises: BlockingIOError where another process has claimed it.
+    Returns: the lock, to be kept; None if there is no such folder.
+
+    Raises: BlockingIOError if another process has claimed the folder.
     """
     try:
         claim = _Lock(folder)
@@ -85,7 +91,8 @@ def lock(folder):
 
 
 class _Lock:
-    # The folder itself is locked, so that no file of a lock is left
+    """An open folder. The system drops the lock when the folder is closed."""
+
     descriptor = None
 
     def __init__(self, folder):
@@ -100,40 +107,44 @@ class _Lock:
 
 
 def is_older(path, other):
-    """Whether a file is not there, or was written before another one."""
+    """Whether the file `path` is missing or was written before the file `other`."""
     return not os.path.exists(path) or os.stat(path).st_mtime_ns < os.stat(other).st_mtime_ns
 
 
 def open_regular(path):
-    """Opens a file for reading bytes. Raises: OSError for what is none, say a pipe or a device."""
-    # A pipe that nobody writes to would not open without O_NONBLOCK
+    """Opens a regular file for reading bytes.
+
+    Raises: OSError if it cannot be opened or is something else, such as a pipe or a device.
+    """
+    # Without O_NONBLOCK, opening a pipe would wait for somebody to write to it
     file = open(path, 'rb', opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise OSError('{}: this is no regular file'.format(path))
+        raise OSError(f'{path}: this is not a regular file')
     return file
 
 
 def make_folder(path):
-    """Makes a folder, if need be. Raises: OSError where that fails or it cannot be written."""
-    with contextlib.suppress(FileExistsError):  # check_writable says it better
+    """Makes a folder unless it exists. Raises: OSError if that fails or it is not writable."""
+    with contextlib.suppress(FileExistsError):  # check_writable has a clearer message
         os.makedirs(path, exist_ok=True)
     check_writable(path)
 
 
 def check_writable(folder):
-    """Raises: OSError for a folder that is not there or cannot be written."""
+    """Raises: OSError if a folder does not exist or is not writable."""
+    if not os.path.exists(folder):
+        raise NotADirectoryError(f'{folder}: this folder does not exist')
     if not os.path.isdir(folder):
-        raise NotADirectoryError('{}: {}'.format(
-            folder, 'this is no folder' if os.path.exists(folder) else 'there is no such folder'))
+        raise NotADirectoryError(f'{folder}: this is not a folder')
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError('{}: this folder cannot be written'.format(folder))
+        raise PermissionError(f'{folder}: this folder is not writable')
 
 
 def check_target(path):
-    """Raises: OSError for a path where no file can be written."""
+    """Raises: OSError if no file can be written to `path`."""
     check_writable(os.path.dirname(path) or '.')
     with contextlib.suppress(FileNotFoundError):
-        os.stat(_temporary(path))  # a name may be too long
+        os.stat(_temporary(path))  # fails if the name is too long
     if os.path.isdir(path):
-        raise IsADirectoryError('{}: this is a folder'.format(path))
+        raise IsADirectoryError(f'{path}: this is a folder')

@@ -15,6 +15,7 @@ from chainer.training import extension, extensions, triggers
 
 from wavenet import cli, pictures, sampling, serialization
 from wavenet.storage.files import atomic_write
+from wavenet.training import snapshots
 
 
 def tolerant(call):
@@ -175,7 +176,7 @@ class Settings(extension.Extension):
 
     def serialize(self, serializer):
         ours = json.dumps(self.settings, sort_keys=True)
-        saved = serializer(serialization.SETTINGS, ours)
+        saved = serializer(snapshots.SETTINGS, ours)
         other = [] if saved == ours else [
             '{} {} (here {})'.format(name, value, self.settings.get(name))
             for name, value in json.loads(saved).items() if value != self.settings.get(name)]

@@ -10,14 +10,14 @@ from wavenet.sampling import generate
 
 
 def check_methods_agree(model, shape, seed=0):
-    labels = (np.arange(shape[0]) * 3 % model.classes).astype('i')
-    samples = generate(model, shape, seed, labels=labels)
-    assert (samples == generate(model, shape, seed, 'naive', labels=labels)).all()
-    # No luck with the draws: the logits, too, are equal, but for rounding
-    labels = model.xp.asarray(labels)
+    class_ids = (np.arange(shape[0]) * 3 % model.num_classes).astype('i')
+    samples = generate(model, shape, seed, class_ids=class_ids)
+    assert (samples == generate(model, shape, seed, 'naive', class_ids=class_ids)).all()
+    # Equal samples could be luck, so the logits must be equal, too, except for rounding.
+    class_ids = model.xp.asarray(class_ids)
     with chainer.no_backprop_mode():
-        expected = model(samples, labels).array
-    cache = GatedCache(model, len(samples), shape[3], labels)
+        expected = model(samples, class_ids).array
+    cache = GatedCache(model, samples, class_ids)
     logits = cached_logits(cache, samples, model.out_dims)
     assert abs(logits - expected).max() <= 1e-5 * max(1, abs(expected).max())
 
@@ -44,10 +44,11 @@ def test_any_size(random_gated_model, form, in_channels, height, width):
 
 @pytest.mark.parametrize('sizes', [
     dict(block_num=0), dict(block_num=9), dict(hidden_dims=1), dict(hidden_dims=2),
-    dict(hidden_dims=3, out_hidden_dims=1), dict(hidden_dims=48, out_hidden_dims=16), dict(classes=1),
-    dict(in_channels=2)])
+    dict(hidden_dims=3, out_hidden_dims=1), dict(hidden_dims=48, out_hidden_dims=16),
+    dict(num_classes=1), dict(in_channels=2)])
 def test_any_architecture(random_gated_model, form, sizes):
-    check_methods_agree(random_gated_model(form=form, **sizes), (3, sizes.get('in_channels', 3), 5, 6))
+    model = random_gated_model(form=form, **sizes)
+    check_methods_agree(model, (3, model.in_channels, 5, 6))
 
 
 @pytest.mark.parametrize('batch', [1, 33])
@@ -57,9 +58,9 @@ def test_any_batch(random_gated_model, device, batch):
     check_methods_agree(model, (batch, 3, 5, 6))
 
 
-def test_all_cores_draw_the_same_pictures(random_gated_model, monkeypatch):
+def test_any_number_of_cores_samples_the_same_images(random_gated_model, monkeypatch):
     model = random_gated_model()
-    monkeypatch.setattr(sampling, 'PICTURES_OF_A_CORE', 2)
+    monkeypatch.setattr(sampling, 'IMAGES_OF_A_CORE', 2)
     expected = generate(model, (7, 3, 4, 5), 0, 'naive')
     for workers in (1, 2, 3):
         monkeypatch.setattr(sampling.threads, 'WORKERS', workers)
@@ -79,34 +80,35 @@ def test_a_part_is_that_of_the_whole(random_gated_model, device, method):
 def test_given_rows_are_kept(random_gated_model, method):
     model = random_gated_model()
     whole = generate(model, (4, 3, 6, 5), 0)
-    # The rest is drawn from the same numbers, so it is the same again
+    # The other rows use the same random numbers, so they are the same again.
     assert (generate(model, (4, 3, 6, 5), 0, method, given=(whole, 3)) == whole).all()
 
 
 @pytest.mark.parametrize('method', ['cached', 'naive'])
-def test_labels(random_gated_model, device, method):
-    model = random_gated_model(classes=3)
+def test_class_ids(random_gated_model, device, method):
+    model = random_gated_model(num_classes=3)
     model.to_device(device)
 
-    def draw(labels):
-        return cuda.to_cpu(generate(model, (4, 3, 4, 4), 0, method, labels=labels))
-    assert (draw(None) == draw([0, 1, 2, 0])).all()          # by default, one after the other
-    one = draw([1, 1, 1, 1])
-    assert (one[1] == draw(None)[1]).all() and (one != draw(None)).any()
-    assert (draw(model.xp.array([1, 1, 1, 1])) == one).all()
+    def sample(class_ids):
+        return cuda.to_cpu(generate(model, (4, 3, 4, 4), 0, method, class_ids=class_ids))
+    default = sample(None)
+    assert (default == sample([0, 1, 2, 0])).all()           # all classes in turn
+    ones = sample([1, 1, 1, 1])
+    assert (ones[1] == default[1]).all() and (ones != default).any()
+    assert (sample(model.xp.array([1, 1, 1, 1])) == ones).all()
 
 
-def test_labels_that_do_not_fit_are_refused(random_gated_model, random_model):
-    for labels in ([0, 1], [0, 1, 2, 3], [0, 0, 0, -1], 0, [0.5, 0, 0, 0]):
-        with pytest.raises(ValueError, match='labels'):
-            generate(random_gated_model(classes=3), (4, 3, 2, 2), labels=labels)
-    with pytest.raises(ValueError, match='classes'):
-        generate(random_model(), (4, 3, 2, 2), labels=[0, 0, 0, 0])
+def test_class_ids_that_do_not_fit_are_refused(random_gated_model, random_model):
+    for class_ids in ([0, 1], [0, 1, 2, 3], [0, 0, 0, -1], 0, [0.5, 0, 0, 0]):
+        with pytest.raises(ValueError, match='class_ids'):
+            generate(random_gated_model(num_classes=3), (4, 3, 2, 2), class_ids=class_ids)
+    with pytest.raises(ValueError, match='unconditional'):
+        generate(random_model(), (4, 3, 2, 2), class_ids=[0, 0, 0, 0])
 
 
-def test_the_vertical_stack_once_a_row_the_horizontal_one_once_a_pixel_and_colour(
-        random_gated_model, monkeypatch):
-    monkeypatch.setattr(sampling.threads, 'WORKERS', 1)     # each has a vertical stack
+def test_each_stack_is_computed_once(random_gated_model, monkeypatch):
+    """The vertical stack once for each row, the horizontal one for each pixel and colour."""
+    monkeypatch.setattr(sampling.threads, 'WORKERS', 1)      # each core has a vertical stack
     calls = []
 
     def counted(kind, name):

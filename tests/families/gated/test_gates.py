@@ -5,8 +5,9 @@ from chainer import gradient_check
 from chainer.backends import cuda
 from chainer.utils import type_check
 
-from wavenet.families.gated import gates as module
 from wavenet.families.gated.gates import gates
+from wavenet.functions import threads
+
 
 def make_inputs(batch=3, maps=4, height=2, width=3, dtype='f', vertical=True):
     random = np.random.RandomState(0)
@@ -15,28 +16,28 @@ def make_inputs(batch=3, maps=4, height=2, width=3, dtype='f', vertical=True):
     return [random.normal(0, 0.7, shape).astype(dtype) for shape in shapes]
 
 
-def expected(v, h, W_t, W_s, b_t, b_s, label_h, label_v=None):
-    """The formulas of the docstring, picture by picture and pixel by pixel"""
+def expected(v, h, W_t, W_s, b_t, b_s, class_h, class_v=None):
+    """The formulas of the docstring, image by image and pixel by pixel."""
     p = len(b_t)
 
     def gate(t, s):
         return np.tanh(t) / (1 + np.exp(-s))
 
-    def pixel(v, h, label_h, label_v):
-        y_v = gate(v[:p] + label_v[:p], v[p:] + label_v[p:])
-        return y_v, gate(h[:p] + W_t[:, :, 0, 0].dot(v[:p]) + b_t + label_h[:p],
-                         h[p:] + W_s[:, :, 0, 0].dot(v[p:]) + b_s + label_h[p:])
+    def pixel(v, h, class_h, class_v):
+        y_v = gate(v[:p] + class_v[:p], v[p:] + class_v[p:])
+        return y_v, gate(h[:p] + W_t[:, :, 0, 0].dot(v[:p]) + b_t + class_h[:p],
+                         h[p:] + W_s[:, :, 0, 0].dot(v[p:]) + b_s + class_h[p:])
 
-    label_v = np.zeros_like(label_h) if label_v is None else label_v
+    class_v = np.zeros_like(class_h) if class_v is None else class_v
     ys = np.zeros((2, len(v), p) + v.shape[2:])
     for b, i, j in np.ndindex(len(v), *v.shape[2:]):
-        ys[:, b, :, i, j] = pixel(v[b, :, i, j], h[b, :, i, j], label_h[b], label_v[b])
+        ys[:, b, :, i, j] = pixel(v[b, :, i, j], h[b, :, i, j], class_h[b], class_v[b])
     return ys
 
 
 @pytest.mark.parametrize('vertical', [True, False])
 @pytest.mark.parametrize('dtype, tolerance', [('f', 1e-6), ('d', 1e-12)])
-def test_it_is_what_the_formulas_say(vertical, dtype, tolerance, device):
+def test_outputs_equal_the_formulas(vertical, dtype, tolerance, device):
     inputs = make_inputs(dtype=dtype, vertical=vertical)
     y_v, y_h = gates(*map(device.send, inputs))
     expected_v, expected_h = expected(*inputs)
@@ -62,18 +63,18 @@ def test_gradients(vertical, device):
                                   tuple(map(device.send, gys)), dtype='d', atol=1e-7, rtol=1e-7)
 
 
-def test_one_of_the_results_may_go_unused():
+def test_gradients_if_only_one_output_is_used():
     inputs = [chainer.Variable(array) for array in make_inputs()]
     for n, name in enumerate(('vertical', 'horizontal')):
         chainer.functions.sum(gates(*inputs)[n]).backward()
-        h, label_h, label_v = inputs[1], inputs[6], inputs[7]
-        assert (h.grad != 0).any() == (label_h.grad != 0).any() == (name == 'horizontal')
-        assert (label_v.grad != 0).any() == (name == 'vertical')
+        h, class_h, class_v = inputs[1], inputs[6], inputs[7]
+        assert (h.grad != 0).any() == (class_h.grad != 0).any() == (name == 'horizontal')
+        assert (class_v.grad != 0).any() == (name == 'vertical')
         for x in inputs:
             x.cleargrad()
 
 
-def test_parts_of_a_batch_give_what_the_batch_gives(monkeypatch):
+def test_results_are_the_same_in_parts_of_the_batch(monkeypatch):
     inputs = make_inputs(batch=7, dtype='d')
 
     def results():
@@ -83,13 +84,35 @@ def test_parts_of_a_batch_give_what_the_batch_gives(monkeypatch):
         return [y.array for y in ys] + [x.grad for x in variables]
 
     whole = results()
-    pixels = inputs[0][0].size
-    monkeypatch.setattr(module, 'CACHE', 2 * pixels)         # two pictures, and one at the end
+    values = 2 * inputs[0][0].size
+    monkeypatch.setattr(threads, 'CACHE', 2 * values)        # two images, and one at the end
     for one, other in zip(whole, results()):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)
 
 
-def test_the_order_of_memory_does_not_count():
+@pytest.mark.parametrize('vertical', [True, False])
+def test_an_empty_batch(device, vertical):
+    inputs = [chainer.Variable(device.send(array))
+              for array in make_inputs(batch=0, vertical=vertical)]
+    ys = [y for y in gates(*inputs) if y is not None]
+    assert [y.shape for y in ys] == [(0, 4, 2, 3)] * (1 + vertical)
+    for variable, gradient in zip(inputs, chainer.grad(ys, inputs, ys)):
+        assert gradient.shape == variable.shape and (gradient.array == 0).all()
+
+
+@pytest.mark.parametrize('form', ['paper', 'author'])
+def test_an_empty_batch_through_the_model(random_gated_model, device, form):
+    model = random_gated_model(form=form)
+    model.to_device(device)
+    x, class_ids = np.zeros((0, 3, 4, 5), 'f'), np.zeros(0, 'i')
+    logits = model(device.send(x), device.send(class_ids))
+    assert logits.shape == (0, 4, 3, 4, 5)
+    model.cleargrads()
+    chainer.functions.sum(logits).backward()
+    assert all((param.grad == 0).all() for param in model.params())
+
+
+def test_any_order_of_memory():
     inputs = make_inputs()
     others = [np.asfortranarray(array) for array in inputs]
     for one, other in zip(gates(*inputs), gates(*others)):

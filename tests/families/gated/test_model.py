@@ -61,7 +61,7 @@ def test_logits_are_the_authors(reference, reference_model, device):
 
 
 def test_loss_and_gradients_are_the_authors(reference, reference_model, device):
-    model = models.Classifier(reference_model, normalize=True)
+    model = models.Classifier(reference_model, reduce='mean')
     model.to_device(device)
     model.cleargrads()
     loss = model(*batch_of(reference, 0, device))
@@ -74,7 +74,7 @@ def test_loss_and_gradients_are_the_authors(reference, reference_model, device):
 
 
 def test_eight_steps_of_adam_are_the_authors(reference, reference_model, device):
-    model = models.Classifier(reference_model, normalize=True)
+    model = models.Classifier(reference_model, reduce='mean')
     model.to_device(device)
     optimizer = chainer.optimizers.Adam(0.001).setup(model)
     optimizer.add_hook(chainer.optimizer_hooks.GradientClipping(1))
@@ -96,7 +96,7 @@ def test_samples_are_the_authors(reference, reference_model, device, method):
     reference_model.to_device(device)
     expected = reference['samples']
     samples = sampling.generate(reference_model, expected.shape, int(reference['samples/seed']),
-                                method=method, labels=reference['classes'][:len(expected)])
+                                method=method, class_ids=reference['classes'][:len(expected)])
     assert (cuda.to_cpu(samples) == expected).all()
 
 
@@ -104,12 +104,12 @@ def test_samples_are_the_authors(reference, reference_model, device, method):
 
 @pytest.mark.parametrize('sizes', [
     {}, dict(hidden_dims=1), dict(hidden_dims=14), dict(block_num=0), dict(in_channels=1, out_dims=1),
-    dict(classes=1), dict(classes=47)])
+    dict(num_classes=1), dict(num_classes=47)])
 @pytest.mark.parametrize('form', ['paper', 'author'])
 def test_any_size(form, sizes, random_gated_model):
     model = random_gated_model(form=form, **sizes)
     channels, out_dims = model.in_channels, model.out_dims
-    label = np.array([0, model.classes - 1], 'i')
+    label = np.array([0, model.num_classes - 1], 'i')
     logits = model(np.zeros((2, channels, 4, 5), 'f'), label)
     assert logits.shape == (2, out_dims, channels, 4, 5)
     # Every parameter counts: none is without a gradient, which clipping would stumble over
@@ -120,7 +120,7 @@ def test_any_size(form, sizes, random_gated_model):
 
 @pytest.mark.parametrize('name, value', [
     ('hidden_dims', 0), ('out_dims', 0), ('in_channels', 0), ('out_hidden_dims', 0), ('block_num', -1),
-    ('classes', 0), ('form', 'other')])
+    ('num_classes', 0), ('form', 'other')])
 def test_what_makes_no_model_is_named(name, value):
     sizes = dict(in_channels=3, hidden_dims=12, block_num=2, out_hidden_dims=8, out_dims=4)
     with pytest.raises(ValueError, match=name):

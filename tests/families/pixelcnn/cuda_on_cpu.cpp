@@ -1,6 +1,6 @@
-// Runs a CUDA kernel on a CPU, for tests of its logic where there is no GPU: each thread of a block
-// is a fiber, and fibers take turns wherever CUDA's threads wait for each other. The kernel's
-// source is KERNEL_FILE, and KERNEL_CALL its call with the arguments args[0], args[1], ….
+// Runs a CUDA kernel on a CPU, to test its logic without a GPU. Each thread of a block is a fiber, and
+// fibers take turns wherever CUDA's threads wait for each other. KERNEL_FILE is the source of the
+// kernel, and KERNEL_CALL calls it with the arguments args[0], args[1], ….
 #include <ucontext.h>
 #include <algorithm>
 #include <cmath>
@@ -19,7 +19,7 @@ struct Barrier { int waiting = 0, passed = 0; };
 static Index threadIdx, blockIdx, blockDim, gridDim;
 static ucontext_t scheduler;
 static std::vector<ucontext_t> fibers;
-static std::vector<float> lanes;            // what each thread offers to its warp
+static std::vector<float> lanes;            // the value that each thread offers to its warp
 static std::vector<Barrier> warps;
 static Barrier block;
 static void** arguments;

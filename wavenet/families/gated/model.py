@@ -1,78 +1,85 @@
-"""Gated PixelCNN with class labels, in two forms.
+"""Gated PixelCNN, conditioned on the class, in two forms.
 
 The paper: van den Oord et al., "Conditional Image Generation with PixelCNN Decoders", 2016,
-arXiv 1606.05328. Two stacks of convolutions: the vertical one sees all rows above, which the post's
-masked 3×3 kernels do not (the blind spot), the horizontal one sees the row to the left, and reads the
-vertical one. Both are gated, tanh(…) · sigmoid(…), and both gates see the class.
+arXiv 1606.05328. The model has two stacks of convolutions. The vertical stack sees all rows above,
+which the post's masked 3×3 kernels do not (the blind spot). The horizontal stack sees the pixels to
+the left and reads the vertical stack. Both are gated, tanh(…) · sigmoid(…), and both gates get an
+embedding of the class.
 
-The form `author` is what github.com/rampage644/wavenet has at commit 917345c (wavenet/models.py),
-under the same names. Where the paper has it otherwise, changing the inputs of his code shows it:
+The form `author` is the model of github.com/rampage644/wavenet at commit 917345c
+(wavenet/models.py), with the same parameter names. It differs from the paper in three ways, which
+show when the inputs of his code are changed:
 
-- The first block's 1×1 output convolution has mask A. So the left pixel's G and B do not reach R,
-  nor the pixel's own R reach G, nor its own G reach B. In grayscale nothing passes it. In the form
-  `paper` it is mask B: that the block does not see the value itself is what mask A of the convolution
-  before it is for.
-- Every vertical layer leaves out its own row. After the first block the vertical stack so ends at row
-  i - 2, and row i - 1 is seen only as far as the first block sees it, to column j + 3 (by R, to which
-  nothing of it comes but through the left pixel, to j + 2): a blind spot again. (In grayscale, where nothing comes of the first block but its vertical stack, row i - 1 is not
-  seen at all.) In the form `paper` only the first block's vertical layer leaves out its own row, so
-  that the horizontal stack reads the row above in every block.
+- The 1×1 output convolution of the first block has mask A. So R does not see the left pixel's G and
+  B, nor does G see its own pixel's R, nor B its G. In grayscale nothing passes this convolution. The
+  form `paper` has mask B there: mask A of the convolution before it already hides the value itself.
+- Every vertical layer leaves out its own row. So after the first block the vertical stack ends at
+  row i - 2. Row i - 1 is seen only by the first block, up to column j + 3 (R sees it only through the
+  left pixel, up to column j + 2): a blind spot again. In grayscale, where the first block passes on
+  only its vertical stack, row i - 1 is not seen at all. In the form `paper` only the first vertical
+  layer leaves out its own row, and the horizontal stack reads the row above in every block.
 - One embedding of the class serves both gates of both stacks. The paper has one for each (section
-  2.3); in the form `paper` they are `label_vertical_t`, `label_vertical_s`, `label_horizontal_t` and
-  `label_horizontal_s` instead of `label`. The last block's vertical gate is read by nothing: it is
-  not computed, and has no embeddings.
+  2.3); the form `paper` calls them `label_vertical_t`, `label_vertical_s`, `label_horizontal_t` and
+  `label_horizontal_s` instead of `label`. Nothing reads the last block's vertical gate, so it is not
+  computed and has no embeddings.
 
-How training starts the paper does not say. In the form `paper` the weights before the gates start
-twice as large as the author's, Chainer's defaults, and the labels at 0. After 200 steps on binarized
-MNIST (grayscale, 24 maps, 4 blocks) that is 96.8 nats per image instead of 104.7.
+The paper does not say how training starts. In the form `paper` the weights before the gates start
+twice as large as in the author's code, which has Chainer's defaults, and the embeddings start at 0.
+After 200 steps on binarized MNIST (grayscale, 24 feature maps, 4 blocks) this gives 96.8 nats per
+image instead of 104.7.
 
-In both forms a 1×1 convolution takes the vertical stack's maps for the tanh to the horizontal stack's
-for the tanh, and another one those for the sigmoid. In the paper's figure 2 one takes all to all.
+In both forms one 1×1 convolution takes the vertical stack's feature maps for the tanh to those of the
+horizontal stack, and another one does the same for the sigmoid. In the paper's figure 2 a single
+convolution takes all to all.
 
-In both, and here only: the two convolutions of a gate are computed as one, and no row is computed
-that would be cropped; grayscale pictures have masks without colour groups; any number of classes.
+Neither form computes what the author's code computes and crops, the two convolutions of a gate are
+computed as one, grayscale images have masks without colour groups, and the number of classes is free.
 """
+from dataclasses import dataclass
+
 import chainer
 import chainer.functions as F
 import chainer.links as L
 import numpy as np
 
-from wavenet.functions.masked_convolution import masked_convolution_2d
+from wavenet import distributions
+from wavenet.config import Config, size
 from wavenet.families.gated.gates import gates
-from wavenet.models import MaskedConvolution2D, checked_sizes, output_stack
+from wavenet.functions.masked_convolution import masked_convolution_2d
+from wavenet.models import MaskedConvolution2D, output_stack
 
 FORMS = ('author', 'paper')
-CLASSES = 10
+NUM_CLASSES = 10
 
 
 class GatedBlock(chainer.Chain):
     """One layer of both stacks (the paper, figure 2).
 
     Args:
-        in_channels, out_channels: feature maps that come in and go out.
+        in_channels, out_channels: feature maps of the input and of the output.
         ksize: width of the kernels, odd: n for the paper's n×n.
-        mask: 'A' for the first block, whose horizontal stack must not see the value itself, and whose
+        mask: 'A' for the first block, whose horizontal stack must not see the value itself and whose
             vertical stack must not see its own row; 'B' for the others.
         form: 'paper' or 'author', see the module.
-        last: whether no block comes after it, which would read its vertical stack.
+        last: whether this is the last block, whose vertical stack nothing reads.
         colors: number of colour groups.
-        classes: number of classes.
+        num_classes: number of classes.
     """
 
     def __init__(self, in_channels, out_channels, ksize, mask='B', form='paper', last=False, colors=3,
-                 classes=CLASSES):
+                 num_classes=NUM_CLASSES):
         super().__init__()
         half = ksize // 2
         self.form = form
         self.last = last
-        # A sigmoid halves what passes a gate, and labels of variance 1 drown what the weights give:
-        # from the author's start, the loss falls more slowly.
+        # A sigmoid halves what passes a gate, and embeddings of variance 1 outweigh the convolutions:
+        # from the author's start the loss falls more slowly.
         start = None if form == 'author' else chainer.initializers.LeCunNormal(scale=2)
         vertical = dict(in_channels=in_channels, out_channels=out_channels, ksize=(half + 1, ksize),
                         initialW=start)
         horizontal = dict(in_channels=in_channels, out_channels=out_channels, ksize=(1, ksize),
                           pad=(0, half), mask=mask, colors=colors, initialW=start)
-        with self.init_scope():   # _t is what goes to the tanh of a gate, _s to its sigmoid
+        with self.init_scope():   # _t feeds the tanh of a gate, _s its sigmoid
             self.vertical_conv_t = L.Convolution2D(**vertical)
             self.vertical_conv_s = L.Convolution2D(**vertical)
             self.v_to_h_conv_t = L.Convolution2D(out_channels, out_channels, 1)
@@ -82,50 +89,54 @@ class GatedBlock(chainer.Chain):
             self.horizontal_output = MaskedConvolution2D(
                 out_channels, out_channels, 1, mask=mask if form == 'author' else 'B', colors=colors)
             if form == 'author':
-                self.label = L.EmbedID(classes, out_channels)
+                self.label = L.EmbedID(num_classes, out_channels)
             else:
-                self.label_horizontal_t = L.EmbedID(classes, out_channels, initialW=0)
-                self.label_horizontal_s = L.EmbedID(classes, out_channels, initialW=0)
+                self.label_horizontal_t = L.EmbedID(num_classes, out_channels, initialW=0)
+                self.label_horizontal_s = L.EmbedID(num_classes, out_channels, initialW=0)
             if form == 'paper' and not last:
-                self.label_vertical_t = L.EmbedID(classes, out_channels, initialW=0)
-                self.label_vertical_s = L.EmbedID(classes, out_channels, initialW=0)
+                self.label_vertical_t = L.EmbedID(num_classes, out_channels, initialW=0)
+                self.label_vertical_s = L.EmbedID(num_classes, out_channels, initialW=0)
 
-        # The vertical kernels are the upper rows of higher ones, whose center is the pixel; the pixel
-        # is in the last of them, or below it.
+        # A vertical kernel is the upper part of a higher kernel whose centre is the pixel. The pixel's
+        # row is the last row of that part, or the row below it.
         above = half + (mask == 'A' or form == 'author')
         self.vertical_pad = above, half
         self.vertical_mask = np.zeros((2 * out_channels, in_channels, 2 * above + 1, ksize), 'f')
         self.vertical_mask[:, :, :half + 1] = 1
         self.horizontal_mask = np.concatenate([self.horizontal_conv_t.mask] * 2)
 
-    def forward(self, v, h, label):
+    def forward(self, v, h, class_ids):
         """
         Args:
             v, h: the vertical and the horizontal stack, (B, in_channels, H, W) each.
-            label: classes, int32 (B,).
+            class_ids: int32 (B,).
 
-        Returns: both, (B, out_channels, H, W) each; the vertical one is None if it is the last block.
+        Returns: both, (B, out_channels, H, W) each; the vertical one is None in the last block.
         """
-        W, b = side_by_side(self.vertical_conv_t, self.vertical_conv_s)
+        W, b = joined(self.vertical_conv_t, self.vertical_conv_s)
         rows_below = self.vertical_mask.shape[2] - W.shape[2]
         W = F.pad(W, ((0, 0), (0, 0), (0, rows_below), (0, 0)), 'constant')
         v = masked_convolution_2d(v, W, b, self.vertical_mask, self.vertical_pad)
-        W, b = side_by_side(self.horizontal_conv_t, self.horizontal_conv_s)
+        W, b = joined(self.horizontal_conv_t, self.horizontal_conv_s)
         h = masked_convolution_2d(h, W, b, self.horizontal_mask, self.horizontal_conv_t.pad)
-        label_v, label_h = self.labels(label)
+        label_v, label_h = self.labels(class_ids)
         v, h = gates(v, h, self.v_to_h_conv_t.W, self.v_to_h_conv_s.W,
                      self.v_to_h_conv_t.b, self.v_to_h_conv_s.b, label_h, label_v)
         return v, self.horizontal_output(h)
 
-    def labels(self, label):
-        """What the gates of both stacks get of the classes (B,): (B, 2 out_channels) each; None for
-        the vertical stack of the last block"""
+    def labels(self, class_ids):
+        """The embeddings of classes (B,) for the gates of the vertical and of the horizontal stack,
+        (B, 2 out_channels) each; None for the vertical stack of the last block"""
         if self.form == 'author':
-            both = F.concat([self.label(label)] * 2)
+            both = F.concat([embed(self.label, class_ids)] * 2)
             return None if self.last else both, both
-        return (None if self.last else F.concat(
-                    [self.label_vertical_t(label), self.label_vertical_s(label)]),
-                F.concat([self.label_horizontal_t(label), self.label_horizontal_s(label)]))
+        h = F.concat([embed(self.label_horizontal_t, class_ids),
+                      embed(self.label_horizontal_s, class_ids)])
+        if self.last:
+            return None, h
+        v = F.concat([embed(self.label_vertical_t, class_ids),
+                      embed(self.label_vertical_s, class_ids)])
+        return v, h
 
     def device_resident_accept(self, visitor):
         super().device_resident_accept(visitor)
@@ -133,74 +144,96 @@ class GatedBlock(chainer.Chain):
         self.horizontal_mask = visitor.visit_array(self.horizontal_mask)
 
 
-def side_by_side(*links):
-    """The weights and biases of convolutions of one input, as those of one convolution"""
+def embed(link, class_ids):
+    """`link(class_ids)`, also for an empty batch, where the gradient of Chainer's EmbedID fails."""
+    if len(class_ids):
+        return link(class_ids)
+    return F.matmul(link.xp.empty((0, len(link.W)), link.W.dtype), link.W)
+
+
+def joined(*links):
+    """The weights and biases of several convolutions of one input, as those of one convolution."""
     return F.concat([link.W for link in links], axis=0), F.concat([link.b for link in links], axis=0)
 
 
 class GatedBlockList(chainer.ChainList):
     """`block_num` blocks, a shortcut around the horizontal stack of each (the paper, figure 2)."""
 
-    def __init__(self, block_num, hidden_dims, form, colors, classes):
+    def __init__(self, block_num, hidden_dims, form, colors, num_classes):
         super().__init__(*[
             GatedBlock(hidden_dims, hidden_dims, 3, form=form, last=n == block_num - 1, colors=colors,
-                       classes=classes) for n in range(block_num)])
+                       num_classes=num_classes) for n in range(block_num)])
 
-    def forward(self, v, h, label):
+    def forward(self, v, h, class_ids):
         for block in self:
-            v, more = block(v, h, label)
+            v, more = block(v, h, class_ids)
             h = h + more
         return h
+
+
+@dataclass(frozen=True)
+class GatedConfig(Config):
+    """The arguments of `GatedPixelCNN`."""
+    in_channels: int = size()
+    hidden_dims: int = size()
+    block_num: int = size(least=0)
+    out_hidden_dims: int = size()
+    out_dims: int = size()
+    num_classes: int = size()
+    form: str = 'paper'
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.form not in FORMS:
+            raise ValueError(f'form must be one of {", ".join(FORMS)}, got {self.form!r}')
 
 
 class GatedPixelCNN(chainer.Chain):
     """The whole model.
 
     Args:
-        in_channels: colours of a picture, 3 or 1; the masks have as many colour groups.
-        hidden_dims: feature maps of each stack, what train.py's --hidden_dim says.
+        in_channels: channels of an image, 3 or 1; the masks have as many colour groups.
+        hidden_dims: feature maps of each stack, `--hidden_dim` of train.py.
         block_num: blocks after the first one.
         out_hidden_dims: feature maps before the last layer.
         out_dims: levels of a value; 1 for one logit that a value is 1.
-        classes: number of classes.
+        num_classes: number of classes.
         form: 'paper' or 'author', see the module.
+
+    Attributes:
+        config: the arguments.
+        distribution: what the outputs mean, see `wavenet.distributions`.
 
     Raises: ValueError for a size below 1, `block_num` below 0, another form.
     """
 
+    family = 'gated'
+
     def __init__(self, in_channels, hidden_dims, block_num, out_hidden_dims, out_dims,
-                 classes=CLASSES, form='paper'):
+                 num_classes=NUM_CLASSES, form='paper'):
         super().__init__()
-        sizes = checked_sizes(
-            {'block_num': 0}, in_channels=in_channels, hidden_dims=hidden_dims, block_num=block_num,
-            out_hidden_dims=out_hidden_dims, out_dims=out_dims, classes=classes)
-        if form not in FORMS:
-            raise ValueError('form must be one of {}, got {!r}'.format(', '.join(FORMS), form))
-        self.architecture = dict(sizes, form=form)
-        self.in_channels, self.out_dims, self.classes = in_channels, out_dims, classes
+        self.config = GatedConfig(in_channels, hidden_dims, block_num, out_hidden_dims, out_dims,
+                                  num_classes, form)
+        self.in_channels, self.out_dims, self.num_classes = in_channels, out_dims, num_classes
+        self.distribution = distributions.of_outputs(out_dims)
 
         colors = in_channels
         with self.init_scope():
             self.conv1 = GatedBlock(in_channels, hidden_dims, 7, 'A', form, last=block_num == 0,
-                                    colors=colors, classes=classes)
-            self.blocks = GatedBlockList(block_num, hidden_dims, form, colors, classes)
+                                    colors=colors, num_classes=num_classes)
+            self.blocks = GatedBlockList(block_num, hidden_dims, form, colors, num_classes)
             self.conv2 = MaskedConvolution2D(hidden_dims, out_hidden_dims, 1, colors=colors)
             self.conv4 = MaskedConvolution2D(
                 out_hidden_dims, out_dims * in_channels, 1, colors=colors)
 
-    def forward(self, x, label):
-        """Pictures in [0, 1], float32 (B, C, H, W), and their classes, int32 (B,) → logits
-        (B, out_dims, C, H, W)."""
-        v, h = self.conv1(x, x, label)   # (B, hidden_dims, H, W) each
-        h = self.blocks(v, h, label)
+    def forward(self, x, class_ids=None):
+        """Images in [0, 1], float32 (B, C, H, W), and their classes, int32 (B,) → logits
+        (B, out_dims, C, H, W).
+
+        Raises: ValueError without classes.
+        """
+        if class_ids is None:
+            raise ValueError('this model is conditioned on the class: give class_ids')
+        v, h = self.conv1(x, x, class_ids)   # (B, hidden_dims, H, W) each
+        h = self.blocks(v, h, class_ids)
         return output_stack(h, self.conv2, self.conv4, self.in_channels)
-
-
-def count_parameters(in_channels, hidden_dims, block_num, out_hidden_dims, out_dims, classes):
-    """How many numbers a `GatedPixelCNN` of these sizes learns, without its biases, which are few."""
-    def of_a_block(inputs, ksize):
-        both_stacks = 2 * (ksize // 2 + 1) * ksize + 2 * ksize
-        return hidden_dims * (inputs * both_stacks + 3 * hidden_dims + 4 * classes)
-
-    return (of_a_block(in_channels, 7) + block_num * of_a_block(hidden_dims, 3)
-            + out_hidden_dims * (hidden_dims + out_dims * in_channels))

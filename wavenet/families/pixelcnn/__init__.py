@@ -1,0 +1,24 @@
+"""The post's PixelCNN as a family. The network itself is `wavenet.models.PixelCNN`."""
+import dataclasses
+
+import numpy as np
+
+from wavenet.families.family import Family
+from wavenet.families.pixelcnn.cache import Cache
+from wavenet.families.pixelcnn.cache_gpu import RowCache
+from wavenet.families.pixelcnn.config import OPTIONS, configure, recognize, shapes
+from wavenet.models import PixelCNN, PixelCNNConfig
+
+
+def build(config):
+    return PixelCNN(**dataclasses.asdict(config))
+
+
+def cache(model, samples, class_ids, cores):
+    """Fast generation, value by value on a CPU, row by row on a GPU."""
+    return (Cache if model.xp is np else RowCache)(model, samples)
+
+
+PIXELCNN = Family(
+    name='pixelcnn', title='PixelCNN', config=PixelCNNConfig, configure=configure,
+    build=build, shapes=shapes, options=OPTIONS, cache=cache, recognize=recognize)

@@ -1,82 +1,118 @@
-"""The cached way to generate on a GPU: a row of all pictures is one launch of a kernel.
+"""Cached generation from PixelCNN on a GPU: one kernel launch generates a row of all images.
 
-Step by step, as on a CPU, a picture's value would be some hundred launches of kernels that have next
-to nothing to do. But pictures do not wait for each other: `draw_row.cu` gives each a block of threads
-of its own, which draws the whole row, so that only a block's threads wait for each other. What the
-row gets of the row above is one batched product, before it.
+Step by step, as on a CPU, each value would take some hundred kernel launches that have next to
+nothing to do. But images do not depend on each other. So `draw_row.cu` gives each image a block of
+threads, which generates the whole row; only the threads of one block wait for each other. One
+batched product before each launch computes what the row gets of the row above.
+
+In shapes, B is the number of images, C the number of colours, H and W the height and width of an
+image, and n the number of blocks; `hidden`, `half` and `out_hidden` are numbers of feature maps: of
+the blocks, inside of a block, and of conv2.
 """
 import os
 
 import numpy as np
 from chainer.backends import cuda
 
-from wavenet.families.pixelcnn.cache import Maps, patch_weights, pixel_weights, sorted_weights
+from wavenet.families.pixelcnn.weights import (
+    layer_orders,
+    patch_weights,
+    pixel_weights,
+    sorted_weights,
+)
+from wavenet.families.state import State
 
-THREADS = 1024                                   # of a block, 32 for each map that is computed
+THREADS = 1024  # of a block: 32 for each feature map that is computed at the same time
 
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'draw_row.cu')) as file:
     SOURCE = file.read()
 
 
+class RowCache(State):
+    """Generation row by row, see `draw_rows`. Only whole rows can be given.
+
+    Args:
+        model: a `PixelCNN` on a GPU.
+        samples: the images to generate, float32 (B, C, H, W), on the GPU.
+    """
+
+    def run(self, uniforms, given, progress):
+        batch, channels, height, width = self.samples.shape
+        first_row = int(given[0, :, 0].sum())
+        draw_rows(self.model, self.samples, first_row,
+                  uniforms.reshape(height, width, channels, batch), progress)
+
+
 def draw_rows(model, samples, first_row, uniforms, progress):
-    """Fills in `samples` (B, C, H, W) from `first_row` on, with uniforms (H, W, C, B)."""
+    """Generates images row by row.
+
+    Args:
+        model: a `PixelCNN` on a GPU.
+        samples: float32 (B, C, H, W). Rows from `first_row` on are filled in, earlier ones are
+            given.
+        first_row: the first row to generate.
+        uniforms: float64 (H, W, C, B), the uniform number of each value.
+        progress: called with the number of pixels that are done since the last call.
+    """
     xp = model.xp
     batch, colors, height, width = samples.shape
-    blocks = list(model.blocks)
-    n = len(blocks)
-    hidden, half, out_hidden, out = [Maps(count, colors) for count in (
-        len(model.conv1.W), len(model.conv1.W) // 2, len(model.conv2.W), len(model.conv4.W))]
-    size = half.count
+    orders = layer_orders(model)
+    n, hidden, half, out_hidden = len(model.blocks), *[order.count for order in orders[:3]]
 
-    def of_the_pixel(link, inputs, outputs):
-        """A layer's weights and biases, as the kernel takes them"""
-        return [xp.ascontiguousarray(array) for array in pixel_weights(link, inputs, outputs)]
+    # What the 3×3 convolutions see of the last row, with a column of zeros on either side. Three
+    # columns at a time are what a pixel of the next row sees.
+    maps = xp.zeros((n, batch, width + 2, half), 'f')
+    above = xp.lib.stride_tricks.as_strided(maps, (n, batch, width, 3 * half), maps.strides)
+    context = xp.zeros((n, batch * width, half), 'f')
+    weights_above = _weights_above(model, orders.half)
 
-    def of_the_blocks(name, inputs, outputs):
-        layers = [of_the_pixel(block[name], inputs, outputs) for block in blocks]
-        shapes = (n, outputs.count, inputs.count), (n, outputs.count)
-        return [_stack(arrays, shape, xp) for arrays, shape in zip(
-            zip(*layers) if layers else ((), ()), shapes)]
-
-    around = [sorted_weights(block.conv2, half, half) for block in blocks]   # (size, size, 3, 3)
-    left = _stack([W[:, :, 1, 0] for W in around], (n, size, size), xp)
-    weights_above = _stack([W[:, :, 0].transpose(2, 1, 0).reshape(3 * size, size) for W in around],
-                           (n, 3 * size, size), xp)
-
-    def zeros(*shape):
-        return xp.zeros(shape, 'f')
-
-    maps = zeros(n, batch, width + 2, size)
-    above = xp.lib.stride_tricks.as_strided(
-        maps, (n, batch, width, 3 * size), maps.strides)
-    context = zeros(n, batch * width, size)
-    sizes = [np.int32(number) for number in (
-        height, width, colors, n, hidden.count, size, out_hidden.count, model.out_dims)]
-    weights = sum([
-        list(patch_weights(model.conv1, hidden)), of_the_pixel(model.conv2, hidden, out_hidden),
-        of_the_pixel(model.conv4, out_hidden, out), [left], of_the_blocks('conv1', hidden, half),
-        of_the_blocks('conv2', half, half), of_the_blocks('conv3', half, hidden)], [])
-    of_one_pixel = [zeros(batch, count) for count in (
-        25 * colors - 1, hidden.count, (n + 1) * hidden.count, n * size, out_hidden.count,
-        max(model.out_dims, 2))]
+    sizes = [np.int32(size) for size in (
+        height, width, colors, n, hidden, half, out_hidden, model.out_dims)]
+    weights = _kernel_weights(model, orders)
+    of_one_pixel = [xp.zeros((batch, count), 'f') for count in (
+        25 * colors - 1, hidden, (n + 1) * hidden, n * half, out_hidden, model.distribution.levels)]
 
     for i in range(height):
         if n:
-            xp.matmul(above.reshape(n, batch * width, 3 * size), weights_above, out=context)
+            xp.matmul(above.reshape(n, batch * width, 3 * half), weights_above, out=context)
         _draw_row(batch, [np.int32(i), np.int32(i < first_row)] + sizes + weights
                   + [uniforms[i], samples, context, maps] + of_one_pixel)
         progress(width)
 
 
-def _stack(arrays, shape, xp):
-    """Arrays below each other; there may be none."""
-    stacked = xp.empty(shape, 'f')
-    for i, array in enumerate(arrays):
-        stacked[i] = array
+def _weights_above(model, half):
+    """The weights of the blocks' 3×3 convolutions for the row above, (n, 3 half, half)."""
+    stacked = model.xp.empty((len(model.blocks), 3 * half.count, half.count), 'f')
+    for block, above in zip(model.blocks, stacked):
+        W = sorted_weights(block.conv2, half, half)          # (half, half, 3, 3)
+        above[...] = W[:, :, 0].transpose(2, 1, 0).reshape(above.shape)
     return stacked
 
 
+def _kernel_weights(model, orders):
+    """The weights and biases that the kernel takes, in the order of its arguments."""
+    xp, blocks = model.xp, model.blocks
+    hidden, half, out_hidden, out = orders
+    left = xp.empty((len(blocks), half.count, half.count), 'f')
+    for block, W in zip(blocks, left):
+        W[...] = sorted_weights(block.conv2, half, half)[:, :, 1, 0]
+
+    def of_the_blocks(name, inputs, outputs):
+        W = xp.empty((len(blocks), outputs.count, inputs.count), 'f')
+        b = xp.empty((len(blocks), outputs.count), 'f')
+        for number, block in enumerate(blocks):
+            W[number], b[number] = pixel_weights(block[name], inputs, outputs)
+        return [W, b]
+
+    arrays = [
+        *patch_weights(model.conv1, hidden), *pixel_weights(model.conv2, hidden, out_hidden),
+        *pixel_weights(model.conv4, out_hidden, out), left,
+        *of_the_blocks('conv1', hidden, half), *of_the_blocks('conv2', half, half),
+        *of_the_blocks('conv3', half, hidden)]
+    return [xp.ascontiguousarray(array) for array in arrays]
+
+
 def _draw_row(batch, args):
-    """Launches the kernel, and waits for it, so that the progress that is shown is true."""
+    """Launches the kernel and waits for it, so that the progress shown is true."""
     cuda.raw(SOURCE, 'draw_row')((batch,), (THREADS,), tuple(args))
     cuda.cupy.cuda.get_current_stream().synchronize()

@@ -1,20 +1,22 @@
-// Draws a row of pictures in one launch: a block of threads for each picture, since pictures do not
-// wait for each other, and in the block a warp for each feature map that is computed.
+// Generates one row of all images in one launch. Each image has a block of threads, since images do
+// not depend on each other, and in the block a warp computes one feature map at a time.
 //
-// It is `cached.py`, pixel by pixel and colour by colour, in another language. Weights have the mask
-// in them, and maps are sorted by colour, so that what a colour sees are the first of them. Shapes:
+// The kernel does what `cache.py` does, pixel by pixel and colour by colour. Weights are multiplied
+// by their mask. Maps are sorted by colour, so a colour sees the first maps of a layer. Shapes:
 //
-//   W, b               a layer's weights (outputs, inputs), those of the pixel itself, and biases
-//   blocks'            the same below each other, (blocks, outputs, inputs) and (blocks, outputs)
-//   left               (blocks, half, half), the 3x3 convolutions' weights for the pixel to the left
-//   uniforms           (width, colors, pictures)
-//   samples            (pictures, colors, height, width): the rows above are read, this one written
-//   context            (blocks, pictures, width, half), from the row above; the left's is added
-//   maps               (blocks, pictures, width + 2, half), what the 3x3 convolutions see of this
-//                      row, with a column of zeros on either side
-//   others             what belongs to one pixel: (pictures, ...)
+//   W, b        weights (outputs, inputs) of a layer for the pixel itself, and biases (outputs)
+//   blocks1, …  the same for the three convolutions of all blocks, (blocks, outputs, inputs) and
+//               (blocks, outputs)
+//   left        weights of the 3x3 convolutions for the pixel to the left, (blocks, half, half)
+//   uniforms    (width, colors, images)
+//   samples     (images, colors, height, width): the kernel reads the rows above, writes this one
+//   context     (blocks, images, width, half): what the 3x3 convolutions get of the row above; the
+//               kernel adds what they get of the pixel to the left
+//   maps        (blocks, images, width + 2, half): what the 3x3 convolutions see of this row, with
+//               a column of zeros on either side
+//   patch, …    arrays of one pixel, (images, ...)
 
-// Where colour k's maps begin
+// The number of maps of the colours before colour k
 __device__ int first(int maps, int colors, int k)
 {
     return maps / colors * k + min(maps % colors, k);
@@ -25,7 +27,7 @@ __device__ float relu(float x)
     return x < 0 ? 0 : x;  // NaN stays NaN
 }
 
-// The sum of w[i] * x[i], by the threads of a warp together; each of them gets it
+// The sum of w[i] * x[i]. The threads of a warp compute it together, and all of them get it.
 __device__ float dot(const float* w, const float* x, int n)
 {
     float sum = 0;
@@ -36,7 +38,8 @@ __device__ float dot(const float* w, const float* x, int n)
     return sum;
 }
 
-// The maps from `begin` to `end` of W x + b, as far as x is seen: `use(map, value)`, map by map
+// Computes the maps `begin` to `end` of W x + b, where only the first `seen` inputs count, and
+// calls use(map, value) for each of them.
 template <typename Use>
 __device__ void layer(const float* W, const float* b, int inputs, int begin, int end,
                       const float* x, int seen, Use use)
@@ -49,7 +52,8 @@ __device__ void layer(const float* W, const float* b, int inputs, int begin, int
     __syncthreads();
 }
 
-// `probabilities` and `draw` in Python, by one thread: the level, or `levels` where there is NaN
+// Draws a level from the outputs p of the network, which become probabilities, as the Python code
+// does. One thread does it. Returns: the level, or the number of levels if there is NaN.
 __device__ int draw(float* p, int outputs, double uniform)
 {
     int levels = max(outputs, 2);
@@ -84,15 +88,15 @@ extern "C" __global__ void __launch_bounds__(1024) draw_row(
     const double* uniforms, float* samples, float* context, float* maps,
     float* patch, float* h, float* before1, float* before3, float* before4, float* logits)
 {
-    int picture = blockIdx.x, pictures = gridDim.x, thread = threadIdx.x, threads = blockDim.x;
-    int seen_around = 24 * colors;            // 3 rows of 7, and 3 to the left
-    samples += (long long)picture * colors * height * width;
-    patch += (long long)picture * (seen_around + colors - 1);
-    h += (long long)picture * hidden;
-    before1 += (long long)picture * (blocks + 1) * hidden;
-    before3 += (long long)picture * blocks * half;
-    before4 += (long long)picture * out_hidden;
-    logits += (long long)picture * max(outputs, 2);
+    int image = blockIdx.x, images = gridDim.x, thread = threadIdx.x, threads = blockDim.x;
+    int seen_around = 24 * colors;            // 3 rows of 7 values, and 3 values to the left
+    samples += (long long)image * colors * height * width;
+    patch += (long long)image * (seen_around + colors - 1);
+    h += (long long)image * hidden;
+    before1 += (long long)image * (blocks + 1) * hidden;
+    before3 += (long long)image * blocks * half;
+    before4 += (long long)image * out_hidden;
+    logits += (long long)image * max(outputs, 2);
 
     for (int j = 0; j < width; ++j) {
         for (int i = thread; i < seen_around; i += threads) {
@@ -104,8 +108,9 @@ extern "C" __global__ void __launch_bounds__(1024) draw_row(
                 ? samples[(color * height + y) * width + x] : 0;
         }
         for (int i = thread / 32; i < blocks * half; i += threads / 32) {
-            long long place = (long long)(i / half) * pictures + picture;
-            float sum = dot(left + (long long)i * half, maps + (place * (width + 2) + j) * half, half);
+            long long place = (long long)(i / half) * images + image;
+            const float* left_maps = maps + (place * (width + 2) + j) * half;
+            float sum = dot(left + (long long)i * half, left_maps, half);
             if (thread % 32 == 0)
                 context[(place * width + j) * half + i % half] += sum;
         }
@@ -114,7 +119,8 @@ extern "C" __global__ void __launch_bounds__(1024) draw_row(
         for (int k = 0; k < colors; ++k) {
             int hidden_begin = first(hidden, colors, k), hidden_end = first(hidden, colors, k + 1);
             int half_begin = first(half, colors, k), half_end = first(half, colors, k + 1);
-            int out_begin = first(out_hidden, colors, k), out_end = first(out_hidden, colors, k + 1);
+            int out_begin = first(out_hidden, colors, k);
+            int out_end = first(out_hidden, colors, k + 1);
 
             layer(conv1_W, conv1_b, seen_around + colors - 1, hidden_begin, hidden_end,
                   patch, seen_around + k, [&](int map, float value) {
@@ -122,7 +128,7 @@ extern "C" __global__ void __launch_bounds__(1024) draw_row(
                       before1[map] = relu(value);
                   });
             for (int block = 0; block < blocks; ++block) {
-                long long place = (long long)block * pictures + picture;
+                long long place = (long long)block * images + image;
                 float* one = before1 + block * hidden;
                 float* two = maps + (place * (width + 2) + 1 + j) * half;
                 float* three = before3 + block * half;
@@ -138,7 +144,7 @@ extern "C" __global__ void __launch_bounds__(1024) draw_row(
                 layer(blocks3_W + block * hidden * half, blocks3_b + block * hidden, half,
                       hidden_begin, hidden_end, three, half_end, [&](int map, float value) {
                           h[map] += value;
-                          one[hidden + map] = relu(h[map]);  // the next block's
+                          one[hidden + map] = relu(h[map]);  // for the next block
                       });
             }
             layer(conv2_W, conv2_b, hidden, out_begin, out_end,
@@ -152,7 +158,7 @@ extern "C" __global__ void __launch_bounds__(1024) draw_row(
             if (thread == 0) {
                 float* value = samples + (k * height + row) * width + j;
                 if (!is_given)
-                    *value = draw(logits, outputs, uniforms[(j * colors + k) * pictures + picture])
+                    *value = draw(logits, outputs, uniforms[(j * colors + k) * images + image])
                         / (double)(max(outputs, 2) - 1);
                 if (k < colors - 1)
                     patch[seen_around + k] = *value;

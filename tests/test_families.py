@@ -1,0 +1,264 @@
+"""What holds for every family: these tests run over the registry, so a new family gets them at once."""
+import itertools
+import json
+
+import chainer
+import numpy as np
+import pytest
+from chainer.backends import cuda
+
+from wavenet import likelihood, sampling, serialization
+from wavenet.commands import train
+from wavenet.data.images import ImageDataset
+from wavenet.families import registry
+from wavenet.families.state import PlainState
+
+SIZE = 3            # of each option that is a number
+SHAPE = 4, 5        # height and width of the images
+
+
+def configs(name, channels, levels):
+    """Small configs of a family: one for each choice of each option that has choices."""
+    numbers, choices = [], [()]
+    for option in registry.get(name).options:
+        flag = option.flags[0]
+        if option.choices:
+            choices = [words + (flag, choice) for words in choices for choice in option.choices]
+        else:
+            numbers += [flag, str(max(SIZE, option.least))]
+    loss = ['--loss', 'sigmoid', '--levels', '2'] if levels == 1 else ['--levels', str(levels)]
+    for words in choices:
+        args = train.make_parser().parse_args(
+            ['--model', name, '--channels', str(channels), *loss, *numbers, *words])
+        yield registry.get(name).configure(args, num_classes=3)
+
+
+def random_model(config, family, seed=0):
+    """A model of random weights and biases, all of which matter."""
+    random = np.random.RandomState(seed)
+    model = family.build(config)
+    for _, param in sorted(model.namedparams()):
+        scale = 0.1 if param.ndim == 1 else 1.5 * np.prod(param.shape[1:]) ** -0.5
+        param.array[...] = random.normal(0, scale, param.shape)
+    return model
+
+
+CASES = [(name, config) for name in registry.FAMILIES
+         for channels, levels in ((1, 1), (1, 3), (3, 2), (3, 4))
+         for config in configs(name, channels, levels)]
+
+
+@pytest.fixture(params=CASES, ids=lambda case: '-'.join(
+    [case[0]] + [f'{value}' for value in case[1].to_json().values()]))
+def model(request):
+    name, config = request.param
+    return random_model(config, registry.get(name))
+
+
+def class_ids_of(model, batch):
+    """Classes for a batch, int32, on the model's device; None for an unconditional model."""
+    return model.xp.arange(batch, dtype='i') % model.num_classes if model.num_classes else None
+
+
+def random_images(model, batch, seed=0):
+    """Images of the model's levels, float32 (B, C, H, W)."""
+    levels = model.distribution.levels
+    targets = np.random.RandomState(seed).randint(0, levels, (batch, model.in_channels, *SHAPE))
+    return (targets / (levels - 1)).astype('f')
+
+
+def outputs_of(model, x):
+    """The outputs for images, on the host."""
+    with chainer.no_backprop_mode(), chainer.using_config('train', False):
+        return cuda.to_cpu(model(model.xp.asarray(x), class_ids_of(model, len(x))).array)
+
+
+def test_shapes_are_those_of_the_parameters(model):
+    shapes = registry.get(model.family).shapes(model.config)
+    assert shapes == {name[1:]: param.shape for name, param in model.namedparams()}
+
+
+def test_the_outputs_fit_the_distribution(model):
+    x = random_images(model, 2)
+    outputs = outputs_of(model, x)
+    assert outputs.shape == (2, model.distribution.outputs, model.in_channels, *SHAPE)
+    assert outputs.dtype == np.float32
+
+
+def test_no_output_depends_on_its_own_or_a_later_value(model):
+    """Bit for bit: each value is changed, one after the other."""
+    x = random_images(model, 1)
+    before = outputs_of(model, x)
+    order = list(PlainState(model, x, None).steps)
+    some_output_has_changed = False
+    for number, (i, j, k) in enumerate(order):
+        changed = x.copy()
+        changed[:, k, i, j] = changed[:, k, i, j] + 1
+        differs = (outputs_of(model, changed) != before).any(axis=(0, 1))          # (C, H, W)
+        for row, column, color in order[:number + 1]:
+            assert not differs[color, row, column], f'{(row, column, color)} sees {(i, j, k)}'
+        some_output_has_changed |= differs.any()
+    assert some_output_has_changed
+
+
+def test_cached_equals_plain(model, device):
+    family = registry.get(model.family)
+    if family.cache is None:
+        pytest.skip('this family has only the plain loop')
+    model.to_device(device)
+    shape = 5, model.in_channels, *SHAPE
+    samples = sampling.generate(model, shape, seed=0)
+    assert (samples == sampling.generate(model, shape, seed=0, method='naive')).all()
+
+
+def test_cached_outputs_equal_those_of_the_network(model):
+    """The samples could be equal by luck; the outputs for given values could not."""
+    family = registry.get(model.family)
+    if family.cache is None:
+        pytest.skip('this family has only the plain loop')
+    x = random_images(model, 3)
+    expected = outputs_of(model, x)
+    state = family.cache(model, x.copy(), class_ids_of(model, len(x)), 1)
+    for step in state.steps:
+        i, j, k = step
+        difference = abs(state.outputs(step) - expected[:, :, k, i, j]).max()
+        assert difference <= 1e-5 * max(1, abs(expected).max())
+        state.put(step, x[:, k, i, j])
+
+
+def test_given_rows_stay_and_the_rest_is_as_without_a_cache(model):
+    shape = 3, model.in_channels, *SHAPE
+    images = random_images(model, 3, seed=1)
+    samples = [sampling.generate(model, shape, 0, method, given=(images, 2))
+               for method in ('cached', 'naive')]
+    assert (samples[0] == samples[1]).all()
+    assert (samples[0][:, :, :2] == images[:, :, :2]).all()
+
+
+def test_the_probabilities_of_all_images_sum_to_1(model):
+    levels, channels = model.distribution.levels, model.in_channels
+    height, width = (2, 3) if levels ** (6 * channels) <= 4096 else (1, 2)
+    if levels ** (height * width * channels) > 5000:
+        height = width = 1
+    values = height * width * channels
+    images = np.array(list(itertools.product(range(levels), repeat=values)), 'i')
+    images = images.reshape(-1, channels, height, width)
+    with chainer.no_backprop_mode(), chainer.using_config('train', False):
+        class_ids = model.num_classes and np.zeros(len(images), 'i')
+        outputs = model((images / (levels - 1)).astype('f'), class_ids)
+        nats = model.distribution.nll(outputs.array.astype('d'), images).array
+    assert nats.shape == (len(images),)
+    assert np.exp(-nats).sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_file_brings_the_model_back(model, tmp_path):
+    path = str(tmp_path / 'model.npz')
+    serialization.save_model(path, model, height=9)
+    loaded = serialization.load_model(path)
+    assert type(loaded) is type(model) and loaded.config == model.config
+    assert loaded.about == dict(model.config.to_json(), model=model.family, height=9)
+    ours, theirs = dict(model.namedparams()), dict(loaded.namedparams())
+    assert ours.keys() == theirs.keys()
+    assert all((ours[name].array == theirs[name].array).all() for name in ours)
+
+
+def test_a_file_whose_config_is_not_that_of_its_parameters_is_refused(model, tmp_path):
+    path = str(tmp_path / 'model.npz')
+    serialization.save_model(path, model)
+    with np.load(path) as npz:
+        arrays = {name: npz[name] for name in npz.files}
+    about = json.loads(str(arrays['config']))
+    for name, value in model.config.to_json().items():
+        for wrong in (10 ** 9, 0, -1, True, None, '3', value + 1 if type(value) is int else 'other'):
+            arrays['config'] = np.array(json.dumps(dict(about, **{name: wrong})))
+            np.savez(path, **arrays)
+            with pytest.raises(ValueError, match='model.npz'):
+                serialization.load_model(path)
+
+
+def test_the_gradient_is_the_slope_of_the_loss(model):
+    """By finite differences, along a random direction of all parameters, in float64."""
+    random = np.random.RandomState(1)
+    x = random_images(model, 2).astype('d')
+    targets = np.rint(x * (model.distribution.levels - 1)).astype('i')
+    params = [param for _, param in sorted(model.namedparams())]
+    for param in params:
+        param.array = param.array.astype('d')
+    directions = [random.normal(size=param.shape) for param in params]
+
+    def loss():
+        outputs = model(x, class_ids_of(model, len(x)))
+        return chainer.functions.sum(model.distribution.nll(outputs, targets))
+
+    def moved(by):
+        for param, direction in zip(params, directions):
+            param.array += by * direction
+        with chainer.no_backprop_mode():
+            return float(loss().array)
+
+    model.cleargrads()
+    loss().backward()
+    slope = sum(float((param.grad * direction).sum())
+                for param, direction in zip(params, directions) if param.grad is not None)
+    step = 1e-6
+    difference = (moved(step) - moved(-2 * step)) / (2 * step)
+    assert difference == pytest.approx(slope, rel=1e-4)
+
+
+@pytest.mark.gpu
+def test_the_gpu_computes_what_the_cpu_computes(model):
+    x = random_images(model, 3)
+    expected = outputs_of(model, x)
+    shape = 3, model.in_channels, *SHAPE
+    samples = sampling.generate(model, shape, seed=0)
+    model.to_device('@cupy:0')
+    assert abs(outputs_of(model, x) - expected).max() <= 1e-5 * max(1, abs(expected).max())
+    assert (cuda.to_cpu(sampling.generate(model, shape, seed=0)) == samples).all()
+
+
+def test_an_empty_batch(model):
+    x = random_images(model, 2)[:0]
+    assert outputs_of(model, x).shape == (0, model.distribution.outputs, model.in_channels, *SHAPE)
+
+
+def test_likelihood_is_the_mean_of_what_the_distribution_says(model):
+    levels = model.distribution.levels
+    images = np.random.RandomState(0).randint(0, 256, (7, model.in_channels, *SHAPE)).astype('u1')
+    dataset = ImageDataset(images, np.arange(7) % 3, model.in_channels, levels)
+    x, targets, class_ids = dataset.batch(range(7))
+    with chainer.no_backprop_mode():
+        expected = model.distribution.nll(model(x, class_ids).array, targets).array
+    result = likelihood.likelihood(model, dataset, batchsize=3)
+    assert result.images == 7 and result.nats == pytest.approx(expected.mean(), rel=1e-5)
+
+
+@pytest.fixture(params=registry.FAMILIES)
+def options(request):
+    """Options of train.py for a small model of each family."""
+    words = ['--model', request.param, '--dataset', 'digits', '--channels', '1', '--levels', '4',
+             '--batchsize', '4', '--test_limit', '8', '--interval', '2', '--average', '0.9']
+    for option in registry.get(request.param).options:
+        if not option.choices:
+            words += [option.flags[0], str(max(SIZE, option.least))]
+    return words
+
+
+def test_a_training_that_goes_on_is_the_same_to_the_bit(command, tmp_path, options):
+    whole = command('train.py', *options, '--iteration', 6, '--out', 'whole')
+    assert whole.returncode == 0, whole.stderr
+    for iterations in (2, 6):
+        part = command('train.py', *options, '--iteration', iterations, '--out', 'parts',
+                       '--resume', 'auto')
+        assert part.returncode == 0, part.stderr
+    model, other = [(tmp_path / folder / 'model.npz').read_bytes() for folder in ('whole', 'parts')]
+    assert model == other
+
+
+def test_commands_generate_and_evaluate(command, tmp_path, options):
+    assert command('train.py', *options, '--iteration', 2).returncode == 0
+    result = command('generate.py', '--model', 'out/model.npz', '--seed', 0, '--count', 2)
+    assert (result.returncode, result.stdout) == (0, 'samples.png\n'), result.stderr
+    result = command('-m', 'wavenet.evaluate', '--model', 'out/model.npz', '--dataset', 'digits',
+                     '--test_limit', 8)
+    assert result.returncode == 0, result.stderr
+    assert 'quantized to 4 levels' in result.stdout

@@ -1,0 +1,85 @@
+"""The seam between models and all that is done with them.
+
+A family is one kind of model. Its folder (or file) holds the network, its sizes, its options, its
+cache for fast generation, and how to recognize files that others have written. The rest of the code
+knows families only through the `Family` object, so a new model is one new place and one line in
+`wavenet/families/registry.py`. See docs/architecture.md.
+"""
+from dataclasses import dataclass
+from typing import Any, Callable, NamedTuple, Optional
+
+import chainer
+
+
+class Option(NamedTuple):
+    """An option of train.py that says a size of the model: a whole number, or one of `choices`."""
+    flags: tuple                      # '--hidden_dim', '-d'
+    default: Any
+    help: str
+    least: int = 1                    # the smallest number
+    choices: Optional[tuple] = None
+    metavar: str = 'N'
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a family is trained, unless the options of train.py say otherwise.
+
+    Attributes:
+        optimizer: a Chainer optimizer, called with the learning rate.
+        learning_rate, lr_decay, average, batchsize, clip, weight_decay: defaults of the options of
+            that name; 0 switches clipping, decay and averaging off, 1 the learning rate's decay.
+        reduce: the loss is the 'sum' over the values of an image (nats per image) or their 'mean'.
+            Clipping and weight decay depend on it; what is reported does not.
+    """
+    optimizer: Callable = chainer.optimizers.Adam
+    learning_rate: float = 0.001
+    lr_decay: float = 1.0
+    average: float = 0.0
+    batchsize: int = 16
+    clip: float = 0
+    weight_decay: float = 0
+    reduce: str = 'sum'
+
+
+@dataclass(frozen=True)
+class Family:
+    """One kind of model.
+
+    Attributes:
+        name: `--model NAME` of train.py, and `model` in the model's file.
+        title: what people call it, for messages and pages.
+        config: the class of its sizes, a `wavenet.config.Config`.
+        configure: makes a config from the options of train.py (the family's own included) and the
+            data set's number of classes.
+        build: makes the model of a config, a Chain on the CPU with these attributes:
+            `family`, the name; `config`; `distribution`, see `wavenet.distributions`;
+            `in_channels`; `num_classes`, 0 where the model is unconditional. Called with
+            x, float32 (B, C, H, W) in [0, 1], and class_ids, int32 (B,) or None, it returns the
+            outputs (B, outputs, C, H, W), each of which depends on earlier values only.
+        shapes: the parameters of a config, a dict from names to shapes. Files are checked against it,
+            and the memory of a training.
+        options: the options of train.py that say the sizes, see `Option`.
+        recipe: the defaults of training.
+        data: the kind of its data sets, a key of `wavenet.data.load.LOADERS`.
+        cache: makes a `wavenet.families.state.State` for fast generation of a model, samples
+            (B, C, H, W) to fill in, class_ids (B,) or None, and the number of cores; None where there
+            is only the plain loop, which is too slow for samples during a training.
+        recognize: the config of a foreign file, which holds none, from the names and shapes of its
+            parameters; None where they are not of this family. `recognize` itself is None where no
+            others write such files.
+        prepare: called with the model and its first batch (x, targets, class_ids) before a training
+            starts, for parameters that depend on data; or None.
+    """
+    name: str
+    title: str
+    config: type
+    configure: Callable
+    build: Callable
+    shapes: Callable
+    options: tuple = ()
+    recipe: Recipe = Recipe()
+    data: str = 'images'
+    cache: Optional[Callable] = None
+    recognize: Optional[Callable] = None
+    prepare: Optional[Callable] = None
