@@ -310,9 +310,3 @@ def test_help_describes_every_option(script):
     descriptions = [action.help for action in script.make_parser()._actions]
     assert all(description and len(description) > 10 for description in descriptions)
     assert len(set(descriptions)) == len(descriptions)
-
-
-def test_help_is_plain_ascii(process):
-    for script in ('train.py', 'generate.py'):
-        result = process(script, '--help', COLUMNS='80', PYTHONIOENCODING='ascii')
-        assert (result.returncode, result.stderr) == (0, '')
