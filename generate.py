@@ -1,7 +1,11 @@
 """Generates images from a model that train.py has saved: `python generate.py --help`."""
 import sys
 
-from wavenet.commands import generate
+try:
+    from wavenet.commands import generate
+except ImportError as error:  # a package is not installed
+    print(f'generate.py: error: {error}', file=sys.stderr)
+    sys.exit(2)
 
 if __name__ == '__main__':
     sys.exit(generate.main())

@@ -1,7 +1,11 @@
 """Trains a model: `python train.py --help`."""
 import sys
 
-from wavenet.commands import train
+try:
+    from wavenet.commands import train
+except ImportError as error:  # a package is not installed
+    print(f'train.py: error: {error}', file=sys.stderr)
+    sys.exit(2)
 
 if __name__ == '__main__':
     sys.exit(train.main())

@@ -1,4 +1,4 @@
-"""Fixtures for all tests, and what pytest is to know."""
+"""Fixtures for all tests."""
 import os
 import subprocess
 import sys
@@ -7,17 +7,18 @@ import pytest
 
 pytest.register_assert_rewrite('helpers')  # before it is imported
 
-import wavenet  # noqa: E402, F401  makes Chainer importable
+import wavenet  # noqa: F401  makes Chainer importable
 # isort: split
-import chainer  # noqa: E402
-import numpy as np  # noqa: E402
-from chainer.backends import cuda  # noqa: E402
-from chainer.training import StandardUpdater  # noqa: E402
+import chainer
+import numpy as np
+from chainer.backends import cuda
+from chainer.training import StandardUpdater
 
-import in_process  # noqa: E402
-from helpers import DATA, ROOT, SMALL  # noqa: E402
-from wavenet import models  # noqa: E402
-from wavenet.families.gated import model as gated  # noqa: E402
+import in_process
+from helpers import DATA, ROOT, SMALL
+from wavenet import models
+from wavenet.families.gated import model as gated
+
 
 def pytest_collection_modifyitems(items):
     if not _gpu_works():
@@ -104,8 +105,7 @@ def process(tmp_path):
         return subprocess.run(
             [sys.executable, script] + [str(arg) for arg in args],
             cwd=str(tmp_path), env=dict(os.environ, PYTHONPATH=ROOT, **env),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            universal_newlines=True, timeout=600)
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
     return run
 
 
@@ -127,7 +127,9 @@ def train(command, images, monkeypatch):
     """
     update = StandardUpdater.update
 
-    def run(*args, at={}):
+    def run(*args, at=None):
+        if at is None:
+            at = {}
         def update_and_call(updater):
             update(updater)
             if updater.iteration in at:

@@ -35,7 +35,7 @@ def equal(path, other):
 
 
 def contents(folder):
-    """{relative path: bytes} of all files below a folder; of a log, its entries without the times."""
+    """{relative path: bytes} of all files below a folder; of a log, the entries without times."""
     found = {}
     for path in folder.rglob('*'):
         if path.is_file():

@@ -1,68 +1,90 @@
+"""What `import wavenet` does, in fresh interpreters."""
 import subprocess
 import sys
 
-from helpers import ROOT
+import pytest
 
-# A fresh interpreter that lacks what Chainer needs, as NumPy 2 and Python 3.12 do, and one that has
-# all of it; whatever this one is.
+import wavenet
+from helpers import ROOT
+from wavenet import compat
+
+# An interpreter without numpy.sctypes, as with NumPy 2, and one that has it, whatever this one is
 LACKING = '''
-import importlib.util, numpy as np
+import numpy as np
 if 'sctypes' in vars(np): del np.sctypes
-find_spec = importlib.util.find_spec
-importlib.util.find_spec = lambda name, *a: None if name == 'pkg_resources' else find_spec(name, *a)
 '''
 HAVING = '''
-import importlib.machinery, importlib.util, numpy as np, sys, types
-np.sctypes = {'int': [np.int32, np.int64], 'float': [np.float32]}
-def there(name, **attributes):
-    module = sys.modules[name] = types.ModuleType(name)
-    module.__spec__ = importlib.machinery.ModuleSpec(name, None)
-    module.__dict__.update(attributes)
-    return module
-numpy_distutils = there('numpy.distutils', __path__=[])
-np.distutils = numpy_distutils
-numpy_distutils.system_info = there('numpy.distutils.system_info')
-class NotFound(Exception): pass
-def require(requirement): raise NotFound
-there('pkg_resources', DistributionNotFound=NotFound, VersionConflict=NotFound, require=require)
-before = np.sctypes
+import numpy as np
+before = np.sctypes = {'int': [np.int32, np.int64], 'float': [np.float32]}
 '''
 REPORT = '''
 import wavenet.compat, chainer
-print(len(wavenet.compat.RESTORED), chainer.links.Linear(2, 1).W.shape)
+print([line.split()[0] for line in wavenet.compat.RESTORED], chainer.links.Linear(2, 1).W.shape)
+'''
+WITHOUT_CHAINER = '''
+import importlib.util
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *a: None if name == 'chainer' else find_spec(name, *a)
 '''
 
 
 def run(*lines):
     return subprocess.run([sys.executable, '-c', ''.join(lines)], cwd=ROOT, check=True,
-                          stdout=subprocess.PIPE, universal_newlines=True).stdout.split('\n')
+                          stdout=subprocess.PIPE, text=True).stdout.splitlines()
 
 
 def test_what_is_missing_is_restored():
-    assert run(LACKING, REPORT)[0] == '2 (1, 2)'
-
-
-def test_what_is_not_installed_is_named():
-    without = """
-import importlib.util
-find_spec = importlib.util.find_spec
-importlib.util.find_spec = lambda name, *a: None if name == 'chainer' else find_spec(name, *a)
-import wavenet
-"""
-    result = subprocess.run([sys.executable, '-c', without], cwd=ROOT, stderr=subprocess.PIPE,
-                            universal_newlines=True)
-    assert result.returncode == 2 and result.stderr.count('\n') == 1
-    assert result.stderr.startswith('chainer is not installed')
+    assert run(LACKING, REPORT) == ["['numpy.sctypes', 'chainer._environment_check'] (1, 2)"]
 
 
 def test_what_is_there_is_not_touched():
-    lines = run(HAVING, REPORT, 'print(np.sctypes is before, '
-                                'chainer._environment_check.check.__name__)')
-    assert lines[:2] == ['0 (1, 2)', 'True check']
+    assert run(HAVING, REPORT, 'print(np.sctypes is before)') == [
+        "['chainer._environment_check'] (1, 2)", 'True']
 
 
-def test_it_says_what_it_did():
-    out = subprocess.run([sys.executable, '-m', 'wavenet'], cwd=ROOT, check=True,
-                         stdout=subprocess.PIPE, universal_newlines=True).stdout
-    restored = run('import wavenet.compat; print(len(wavenet.compat.RESTORED))')[0]
-    assert 'Chainer 7.8.1' in out and out.count('restored ') == int(restored)
+def test_chainer_that_was_imported_before_is_not_touched():
+    before = 'import numpy, types, sys\n' \
+        "check = sys.modules['chainer._environment_check'] = types.ModuleType('check')\n"
+    assert run(before, 'import wavenet\n', "print(sys.modules['chainer._environment_check'] is "
+               "check, [line for line in wavenet.compat.RESTORED if 'check' in line])") == [
+        'True []']
+
+
+def test_what_is_not_installed_is_named(tmp_path):
+    assert run(WITHOUT_CHAINER, '''
+try:
+    import wavenet
+except ImportError as error:
+    print(error)
+''')[0].startswith('chainer is not installed in this Python: `make demo` ')
+    for script in ('train', 'generate'):
+        result = subprocess.run(
+            [sys.executable, '-c', f'{WITHOUT_CHAINER}\nimport {script}'], cwd=ROOT,
+            capture_output=True, text=True)
+        assert (result.returncode, result.stdout, result.stderr.count('\n')) == (2, '', 1)
+        assert result.stderr.startswith(f'{script}.py: error: chainer is not installed')
+
+
+def test_the_import_is_light():
+    assert run('import sys, wavenet\n', "print([name for name in ('chainer', 'matplotlib', 'PIL', "
+               "'tqdm', 'threadpoolctl') if name in sys.modules])") == ['[]']
+
+
+def test_public_modules_are_attributes():
+    found = run('import wavenet\n',
+                'for name in wavenet.__all__: print(getattr(wavenet, name).__name__)')
+    assert found == [f'wavenet.{name}' for name in wavenet.__all__]
+    assert set(wavenet.__all__) <= set(dir(wavenet))
+
+
+def test_other_attributes_there_are_none():
+    with pytest.raises(AttributeError, match="'wavenet' has no attribute 'nothing'"):
+        wavenet.nothing  # noqa: B018
+
+
+def test_it_says_what_it_did(command):
+    result = command('-m', 'wavenet')
+    versions, *restored = result.stdout.splitlines()
+    assert versions.startswith(f'wavenet {wavenet.__version__}, Python 3.')
+    assert versions.endswith('Chainer 7.8.1')
+    assert restored == ['restored ' + line for line in compat.RESTORED]

@@ -41,7 +41,7 @@ TINY = {
     'post, colour, 3 levels': ('post', dict(in_channels=3, out_dims=3), (3, 1, 2), 0),
     'post, colour, sigmoid': ('post', dict(in_channels=3, out_dims=1), (3, 2, 2), 0)}
 TINY.update({
-    'gated, {}, {} channels, {} logits'.format(form, channels, out_dims): (
+    f'gated, {form}, {channels} channels, {out_dims} logits': (
         'gated', dict(in_channels=channels, out_dims=out_dims, form=form, num_classes=3), shape, 2)
     for form in ('author', 'paper')
     for channels, out_dims, shape in ((1, 3, (1, 3, 2)), (1, 1, (1, 3, 3)), (3, 2, (3, 2, 2)),

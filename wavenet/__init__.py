@@ -1,2 +1,21 @@
-"""PixelCNN as Sergei Turukin's post of 22 February 2017 describes it, in Chainer."""
-from wavenet import compat  # noqa: F401  makes Chainer importable, so it comes before all else
+"""PixelCNN as Sergei Turukin's post of 22 February 2017 describes it, in Chainer.
+
+`import wavenet` imports NumPy only, and makes Chainer importable. The public modules are imported
+when they are first used: `wavenet.models`, `wavenet.sampling` and so on.
+"""
+import importlib
+
+from wavenet import compat  # noqa: F401  first: it makes Chainer importable
+
+__version__ = '0.1.0'
+__all__ = ['distributions', 'evaluate', 'models', 'sampling', 'serialization', 'utils']
+
+
+def __getattr__(name):
+    if name in __all__:
+        return importlib.import_module(f'wavenet.{name}')
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

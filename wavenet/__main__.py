@@ -4,9 +4,10 @@ import sys
 import chainer
 import numpy as np
 
+import wavenet
 from wavenet import compat
 
-print('Python {}, NumPy {}, Chainer {}'.format(
-    sys.version.split()[0], np.__version__, chainer.__version__))
+print(f'wavenet {wavenet.__version__}, Python {sys.version.split()[0]}, NumPy {np.__version__}, '
+      f'Chainer {chainer.__version__}')
 for line in compat.RESTORED:
     print('restored', line)

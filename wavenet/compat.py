@@ -1,8 +1,8 @@
-"""The one place that knows Chainer 7.8.1 (2022) is older than the Python and NumPy it runs on.
+"""The one place that knows that Chainer 7.8.1 (2022) is older than its Python and its NumPy.
 
-Importing `wavenet` imports this module first. It restores what Chainer takes for granted and no
-longer finds, touches nothing that is there, and keeps a list of what it did in `RESTORED`;
-`python -m wavenet` prints it with the versions in use.
+Importing `wavenet` imports this module. It restores what Chainer expects and no longer finds,
+before anyone imports Chainer, and lists it in `RESTORED`; `python -m wavenet` prints the list. It
+imports nothing but NumPy.
 """
 import importlib.util
 import logging
@@ -10,22 +10,26 @@ import sys
 import types
 import warnings
 
-for _name in ('numpy', 'chainer', 'matplotlib', 'tqdm', 'threadpoolctl'):
-    if importlib.util.find_spec(_name) is None:
-        sys.stderr.write('{} is not installed in this Python: `make demo` installs all there is to, '
-                         'and `. .venv/bin/activate` uses it\n'.format(_name))
-        raise SystemExit(2)
+# Module: what pip calls it
+_NEEDED = {'numpy': 'numpy', 'chainer': 'chainer', 'matplotlib': 'matplotlib', 'tqdm': 'tqdm',
+           'threadpoolctl': 'threadpoolctl', 'PIL': 'pillow'}
 
-import numpy as np  # noqa: E402
+for _module, _package in _NEEDED.items():
+    if importlib.util.find_spec(_module) is None:
+        raise ImportError(
+            f'{_package} is not installed in this Python: `make demo` installs all that is needed '
+            'into .venv, and `. .venv/bin/activate` makes that the Python to use', name='wavenet')
+
+import numpy as np  # noqa: E402  after the check
 
 RESTORED = []  # one line for each thing that was missing
 
 
 def _restore_sctypes():
-    """NumPy 2 dropped `numpy.sctypes`; chainer.functions.array.as_strided reads it when imported."""
+    """NumPy 2 dropped `numpy.sctypes`; chainer.functions.array.as_strided reads it on import."""
     if hasattr(np, 'sctypes'):
         return
-    np.sctypes = {
+    np.sctypes = {  # noqa: NPY201
         'int': [np.int8, np.int16, np.int32, np.int64],
         'uint': [np.uint8, np.uint16, np.uint32, np.uint64],
         'float': [np.float16, np.float32, np.float64, np.longdouble],
@@ -35,29 +39,32 @@ def _restore_sctypes():
     RESTORED.append('numpy.sctypes (gone since NumPy 2)')
 
 
-def _stand_in_for_environment_check():
-    """chainer._environment_check warns of bad set-ups, by modules that may be gone by now."""
-    missing = [name for name in ('numpy.distutils', 'pkg_resources')
-               if importlib.util.find_spec(name) is None]
-    if not missing or 'chainer._environment_check' in sys.modules:
+def _replace_environment_check():
+    """Puts an empty module in the place of chainer._environment_check.
+
+    Chainer runs it on import, to warn of macOS's Accelerate and of versions of CuPy that it does
+    not know. It imports numpy.distutils and pkg_resources: newer Pythons have neither, in others
+    they take a quarter of a second.
+    """
+    name = 'chainer._environment_check'
+    if name in sys.modules:  # someone has imported Chainer before
         return
-    stand_in = types.ModuleType('chainer._environment_check', 'Does nothing: see wavenet.compat.')
-    stand_in.check = lambda: None
-    sys.modules[stand_in.__name__] = stand_in
-    RESTORED.append('chainer._environment_check, which needs {}: does nothing now'.format(
-        ' and '.join(missing)))
+    module = types.ModuleType(name, 'Does nothing: see wavenet.compat.')
+    module.check = lambda: None
+    sys.modules[name] = module
+    RESTORED.append(f'{name} (needs numpy.distutils and pkg_resources; does nothing now)')
+
+
+def _ignore_warnings():
+    """Ignores warnings that a user can do nothing about: Chainer calls deprecated functions; CuPy
+    14 has no cuDNN, which masked convolutions do not use, and comes without NCCL."""
+    for message in ('cuDNN is not enabled', r'\s*nccl library could not be loaded'):
+        warnings.filterwarnings('ignore', message=message)
+    warnings.filterwarnings('ignore', category=DeprecationWarning, module='chainer')
 
 
 _restore_sctypes()
-_stand_in_for_environment_check()
+_replace_environment_check()
+_ignore_warnings()
 for _line in RESTORED:
     logging.getLogger(__name__).info('restored %s', _line)
-
-with warnings.catch_warnings():
-    # No news to a user: pkg_resources' own notice, where it is still there; and of CuPy 14, that it
-    # has no cuDNN, which the masked convolution does not use, and comes without NCCL.
-    for _message in ('pkg_resources is deprecated', 'cuDNN is not enabled',
-                     r'\s*nccl library could not be loaded'):
-        warnings.filterwarnings('ignore', message=_message)
-    warnings.filterwarnings('ignore', category=DeprecationWarning)
-    import chainer  # noqa: E402  imported last, on purpose

@@ -118,7 +118,7 @@ def test_both_methods_draw_the_same(command, model, tmp_path):
 def test_completions_and_an_animation(command, model, tmp_path):
     originals = np.random.RandomState(0).randint(0, 256, (2, 6, 5, 3)).astype('u1')
     for n, original in enumerate(originals):
-        Image.fromarray(original).save(str(tmp_path / '{}.png'.format(n)))
+        Image.fromarray(original).save(str(tmp_path / f'{n}.png'))
     result = command('generate.py', '-m', 'model.npz', '-c', 3, '--complete', '0.png', '1.png',
                      '--rows', 4, '--gif', 'drawing.gif')
     assert (result.returncode, result.stderr) == (0, '')

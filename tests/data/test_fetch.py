@@ -150,7 +150,6 @@ def test_an_address_that_breaks_off_again_and_again_is_given_up(serve):
 
 def test_silence_and_slowness_time_out(serve, monkeypatch, nowhere):
     monkeypatch.setattr(fetch, 'TIMEOUT', 0.2)
-    start = time.monotonic()
     silent, good = serve(pause=30), serve()
     assert get(silent, good) == CONTENT
     monkeypatch.setattr(fetch, 'MINUTE', 0.3)
@@ -160,7 +159,6 @@ def test_silence_and_slowness_time_out(serve, monkeypatch, nowhere):
     assert good.asked[0] is None and good.asked[1].startswith('bytes=')
     with pytest.raises(OSError, match='refused'):
         get(nowhere)
-    assert time.monotonic() - start < 10
 
 
 # Data sets

@@ -1,7 +1,7 @@
-"""Tries all cases, or those of some kinds: `python -m hostile [model_files data_sets command_lines]`.
+"""Tries all cases, or those of some kinds: `python -m hostile [KIND…]`.
 
-Each case is tried in a forked process, so that Python and its modules are loaded once. An audit
-hook notes all that would write, remove, start a program, unpickle or use the network.
+Each case runs in a forked process, so that Python and its modules are loaded once. An audit hook
+records everything that would write, remove, start a program, unpickle or use the network.
 """
 import argparse
 import collections
@@ -10,6 +10,7 @@ import ctypes
 import io
 import json
 import os
+import random
 import resource
 import shutil
 import signal
@@ -20,17 +21,18 @@ import traceback
 
 os.environ['OPENBLAS_NUM_THREADS'] = '1'  # threads do not survive a fork
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-import numpy as np  # noqa: E402
-from PIL import Image  # noqa: E402
+import numpy as np
+from PIL import Image
 
-from hostile import command_lines, data_sets, model_files  # noqa: E402
-from wavenet import cli, serialization  # noqa: E402
-from wavenet.commands import generate, train  # noqa: E402
+from hostile import command_lines, data_sets, model_files
+from wavenet import cli, serialization
+from wavenet.commands import generate, train
 
 KINDS = ['model_files', 'data_sets', 'command_lines']
-SECONDS = 10
-BYTES = 10 ** 9
-NET = 3 * 10 ** 9  # of address space, so that the machine survives what does not keep to BYTES
+SECONDS = 10        # of CPU time that a command may take
+HANGING = 120       # seconds after which a command hangs, however busy the machine is
+BYTES = 10 ** 9     # of memory that a case may take
+NET = 3 * 10 ** 9   # of address space, so that the machine survives a case that takes more
 
 TRAIN = ['--dataset', 'digits', '--test_limit', '2', '--batchsize', '2', '--channels', '1',
          '--levels', '2',
@@ -42,71 +44,95 @@ EVENTS = ('os.', 'shutil.', 'subprocess.', 'socket.', 'pickle.', 'pty.', 'urllib
 HARMLESS = ('os.listdir', 'os.scandir')
 
 
-def main(kinds):
+def main(kinds, one_in):
     sys.dont_write_bytecode = True
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         base = _good_files()
-        failed = 0
-        for kind in kinds:
-            failed += _try_all(kind, base, folder)
+        failed = sum(_try_all(kind, one_in, base, folder) for kind in kinds)
     return 1 if failed else 0
 
 
 def _good_files():
-    """The bytes of a model and of a snapshot; and all is loaded that the cases will need."""
+    """Trains and generates once, which also loads all modules that the cases need.
+
+    Returns: {'model': bytes, 'snapshot': bytes}.
+    """
     for command, arguments in ((train, TRAIN[:-1] + ['1']), (generate, GENERATE)):
         if command is generate:
             os.replace('out/model.npz', 'model.npz')
-        sys.argv = [command.__name__ + '.py'] + arguments
-        with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())):
-            assert not command.main()
-    # Against wavenet.parallel.keep_freed_memory: what a large case took would stay with each fork
+        with contextlib.redirect_stdout(io.StringIO()):
+            assert _main(command, arguments) == 0
+    # Undo wavenet.functions.threads.keep_freed_memory: each fork would keep what a large case took
     M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
     for parameter in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
         ctypes.CDLL(None).mallopt(parameter, 1 << 17)
-    return {name: open(path, 'rb').read() for name, path in (
-        ('model', 'model.npz'), ('snapshot', 'out/snapshot_iter_1'))}
+    return {name: _read(path)
+            for name, path in (('model', 'model.npz'), ('snapshot', 'out/snapshot_iter_1'))}
 
 
-def _try_all(kind, base, folder):
-    cases = {'model_files': lambda: model_files.cases(**base), 'data_sets': data_sets.cases,
-             'command_lines': command_lines.cases}[kind]()
+def _read(path):
+    with open(path, 'rb') as file:
+        return file.read()
+
+
+def _cases(kind, base):
+    if kind == 'model_files':
+        return model_files.cases(**base)
+    return {'data_sets': data_sets, 'command_lines': command_lines}[kind].cases()
+
+
+def _sample(cases, one_in):
+    """One of each `one_in` cases in a row, at random with a fixed seed. So all kinds come up."""
+    generator = random.Random(0)
+    for number, case in enumerate(cases):
+        if number % one_in == 0:
+            chosen = number + generator.randrange(one_in)
+        if number == chosen:
+            yield case
+
+
+def _try_all(kind, one_in, base, folder):
+    """Prints the cases that fail, and a summary. Returns: how many failed."""
     statuses, failed, tried = collections.Counter(), 0, 0
     slowest = largest = (0, '')
     start = time.monotonic()
-    for number, case in enumerate(cases):
+    for case in _sample(_cases(kind, base), one_in):
         here = os.path.join(folder, 'case')
         os.mkdir(here)
         os.chdir(here)
-        result, memory = _fork(kind, case, base)
+        _prepare(kind, case, base)
+        result, memory = _fork(kind, case)
         os.chdir(folder)
         shutil.rmtree(here)
         slowest = max(slowest, (result['seconds'], ascii(case.name)))
         largest = max(largest, (memory, ascii(case.name)))
-        problems = result['problems'] + ['{:.0f} MB'.format(memory / 1e6)] * (memory > BYTES)
+        problems = result['problems'] + [f'{memory / 1e6:.0f} MB'] * (memory > BYTES)
         for command, status in result['statuses'].items():
             statuses[command, status] += 1
         tried += 1
         if problems:
             failed += 1
             print('FAILED', ascii(case.name), problems)
-    outcomes = ', '.join('{} {}: {}'.format(command, status, count)
+    outcomes = ', '.join(f'{command} {status}: {count}'
                          for (command, status), count in sorted(statuses.items()))
-    print('{}: {} tried in {:.0f} s, {} failed; {}; slowest {:.1f} s ({}), largest {:.0f} MB'
-          ' ({})'.format(kind, tried, time.monotonic() - start, failed, outcomes, *slowest,
-                        largest[0] / 1e6, largest[1]))
+    print(f'{kind}: {tried} tried in {time.monotonic() - start:.0f} s, {failed} failed; {outcomes};'
+          f' slowest {slowest[0]:.1f} s of CPU ({slowest[1]}),'
+          f' largest {largest[0] / 1e6:.0f} MB ({largest[1]})')
     return failed
 
 
-def _fork(kind, case, base):
-    """({statuses, problems, seconds} of a case, its memory in bytes)"""
+def _fork(kind, case):
+    """Tries a case in a forked process.
+
+    Returns: ({'statuses', 'problems', 'seconds'} of the case, its memory in bytes).
+    """
     read, write = os.pipe()
     process = os.fork()
     if not process:
         os.close(read)
         try:
-            result = _try(kind, case, base)
+            result = _try(kind, case)
         except BaseException:
             result = dict(statuses={}, seconds=0, problems=[traceback.format_exc()])
         os.write(write, json.dumps(result).encode())
@@ -115,59 +141,82 @@ def _fork(kind, case, base):
     with open(read, 'rb') as file:
         report = file.read()
     _, status, usage = os.wait4(process, 0)
-    if not report:
-        report = json.dumps(dict(statuses={}, seconds=SECONDS,
-                                 problems=['ended by signal {}'.format(
-            status)]))
-    return json.loads(report), usage.ru_maxrss * 1024
+    result = json.loads(report) if report else dict(
+        statuses={}, seconds=SECONDS, problems=[f'ended by signal {status}'])
+    return result, usage.ru_maxrss * 1024
 
 
-def _try(kind, case, base):
-    for name, content in base.items():
-        if kind == 'command_lines':
-            with open(name + '.npz', 'wb') as file:
-                file.write(content)
-    if kind == 'command_lines':
-        for name, size in (('image', (8, 8)), ('other', (8, 7))):
-            Image.new('L', size).save(name + '.png')
-    case.make('.')
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    soft = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize() + NET
-    resource.setrlimit(resource.RLIMIT_AS, (soft, soft))
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+def _try(kind, case):
+    """Runs the commands of a case in this process, which is made for it, and checks each."""
+    _limit_resources()
     events = []
     ours = ['out', 'out.png'] + [word for option, word in zip(case.arguments, case.arguments[1:])
                                  if option in ('--out', '--output')]
     sys.addaudithook(_auditor(events, ours))
     result = dict(statuses={}, problems=[], seconds=0)
     for command, call in _commands(kind, case):
-        expected = case.expected.get(command, 2)
         before = _listing()
         del events[:]
-        signal.alarm(SECONDS)
-        start = time.monotonic()
-        status, out, err = _call(call)
-        seconds = time.monotonic() - start
-        signal.alarm(0)
+        start = time.process_time()
+        with _limited_time():
+            status, out, err = _call(call)
+        seconds = time.process_time() - start
         done = list(events)
         result['seconds'] = max(result['seconds'], seconds)
         result['statuses'][command] = status
-        problems = []
-        if status != expected:
-            problems.append('status {}, not {}: {}'.format(status, expected, err[-1000:]))
-        elif status == 2 and (out or err.count('\n') != 1 or ': error: ' not in err):
-            problems.append('says {!r} {!r}'.format(out, err))
-        if 'Traceback' in err or status == 0 and err:
-            problems.append('says {!r}'.format(err[-1000:]))
+        problems = _problems(status, case.expected.get(command, 2), out, err)
         if status == 2 and (_listing() != before or os.path.exists('pwned')):
-            problems.append('left {}'.format(set(_listing()) ^ set(before)))
-        problems += done
-        result['problems'] += ['{}: {}'.format(command, problem) for problem in problems]
+            problems.append(f'left {set(_listing()) ^ set(before)}')
+        result['problems'] += [f'{command}: {problem}' for problem in problems + done]
         shutil.rmtree('out', ignore_errors=True)
     return result
 
 
+def _prepare(kind, case, base):
+    """Makes the files of a case."""
+    if kind == 'command_lines':
+        for name, content in base.items():
+            with open(name + '.npz', 'wb') as file:
+                file.write(content)
+        for name, size in (('image', (8, 8)), ('other', (8, 7))):
+            Image.new('L', size).save(name + '.png')
+    case.make('.')
+
+
+def _limit_resources():
+    """Limits the address space, and empties standard input."""
+    with open('/proc/self/statm') as file:
+        limit = int(file.read().split()[0]) * resource.getpagesize() + NET
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+
+
+@contextlib.contextmanager
+def _limited_time():
+    """Kills this process when the block takes too much CPU time, or hangs."""
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    signal.alarm(HANGING)
+    yield
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    signal.alarm(0)
+
+
+def _problems(status, expected, out, err):
+    """What is wrong with an exit status and what a command says, as lines."""
+    problems = []
+    if status != expected:
+        problems.append(f'status {status}, not {expected}: {err[-1000:]}')
+    elif status == 2 and (out or err.count('\n') != 1 or ': error: ' not in err):
+        problems.append(f'says {out!r} {err!r}')
+    if 'Traceback' in err or status == 0 and err:
+        problems.append(f'says {err[-1000:]!r}')
+    return problems
+
+
 def _commands(kind, case):
+    """The commands that a case is for: (name, function that runs it)."""
     if kind == 'model_files':
         yield 'load', lambda: _load('file')
         yield 'generate', lambda: _main(generate, GENERATE + ['--model', 'file'])
@@ -180,27 +229,29 @@ def _commands(kind, case):
 
 
 def _load(path):
+    """load_model as a command."""
     try:
         model = serialization.load_model(path)
     except (OSError, ValueError) as error:
-        sys.stderr.write('load_model: error: {}\n'.format(' '.join(cli.reason(error).split())))
+        sys.stderr.write(f'load_model: error: {" ".join(cli.reason(error).split())}\n')
         return 2
     return 0 if all(np.isfinite(param.array).all() for param in model.params()) else 1
 
 
 def _main(command, arguments):
-    sys.argv = [command.__name__ + '.py'] + arguments
+    name = command.__name__.rsplit('.', 1)[-1]
+    sys.argv = [f'{name}.py'] + arguments
     try:
         return command.main() or 0
-    except SystemExit as exit:
-        return exit.code or 0
+    except SystemExit as end:
+        return end.code or 0
     except BaseException:
         traceback.print_exc()
         return 1
 
 
 def _call(call):
-    """(status, standard output, standard error), those of libraries in C included"""
+    """Returns: (status, standard output, standard error), what C libraries write included."""
     streams = []
     for number, name in ((1, 'stdout'), (2, 'stderr')):
         file = tempfile.TemporaryFile()
@@ -217,7 +268,7 @@ def _call(call):
 
 
 def _listing():
-    """Names, kinds and sizes of all that is here, but not in out."""
+    """Types, sizes and times by path of everything here, without the contents of `out`."""
     found = {}
     for folder, folders, names in os.walk('.'):
         if folder == '.':
@@ -229,8 +280,8 @@ def _listing():
 
 
 def _auditor(events, ours):
-    """An audit hook that appends to `events` what is done to paths that the command was not told to
-    write (`ours`), and what no command has to do at all."""
+    """An audit hook that appends to `events` what is done to paths other than `ours`, which the
+    command may write, and what no command ever has to do."""
     def is_ours(path):
         path = os.path.relpath(os.fsdecode(path))
         return any(path == mine or path.startswith((mine + os.sep, _temporary(mine)))
@@ -247,21 +298,23 @@ def _auditor(events, ours):
         elif not event.startswith(EVENTS) or event in HARMLESS \
                 or event.startswith('os.') and paths and all(map(is_ours, paths)):
             return
-        events.append('{} {!r}'.format(event, args)[:300])
+        events.append(f'{event} {args!r}'[:300])
     return audit
 
 
 def _temporary(path):
-    """What the names of temporary files for a path begin with."""
-    return os.path.join(os.path.dirname(path), '.{}.'.format(os.path.basename(path)))
+    """How the names of temporary files for a path begin."""
+    return os.path.join(os.path.dirname(path), f'.{os.path.basename(path)}.')
 
 
 if __name__ == '__main__':
     parser = argparse.ArgumentParser(prog='python -m hostile', description=__doc__)
-    parser.add_argument('kinds', nargs='*', metavar='KIND',
-                        help=', '.join(KINDS) + ' (default: all)')
-    kinds = parser.parse_args().kinds or KINDS
-    for kind in kinds:
+    parser.add_argument('kinds', nargs='*', metavar='KIND', default=KINDS,
+                        help=f'{", ".join(KINDS)} (default: all)')
+    parser.add_argument('--one-in', type=int, default=1, metavar='N',
+                        help='try one case in N only (default: %(default)s)')
+    args = parser.parse_args()
+    for kind in args.kinds:
         if kind not in KINDS:
-            parser.error('{}: give some of {}'.format(kind, ', '.join(KINDS)))
-    sys.exit(main(kinds))
+            parser.error(f'{kind}: give some of {", ".join(KINDS)}')
+    sys.exit(main(args.kinds, args.one_in))

@@ -4,9 +4,9 @@
 class Case:
     """
     Args:
-        name: says what it is.
-        make: called with an empty folder, which is the current one, prepares it.
-        expected: exit statuses by the name of the command, 2 for those that are not named.
+        name: describes the case.
+        make: prepares the case; called with an empty folder, which is the working folder.
+        expected: exit statuses by the name of the command; 2 for every other command.
     """
 
     def __init__(self, name, make, **expected):

@@ -82,7 +82,7 @@ class CommandLine(Case):
     """`command` is 'train' or 'generate'."""
 
     def __init__(self, command, arguments, status=2):
-        super().__init__('command line: {} {}'.format(command, ascii(arguments)[:200]),
+        super().__init__(f'command line: {command} {ascii(arguments)[:200]}',
                          lambda folder: None,
                          **{command: status})
         self.command = command

@@ -36,15 +36,16 @@ class DataSet(Case):
 
 
 def _write(path, content):
+    """Writes `content`: bytes, or a function that makes them when the case is tried."""
     os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
     with open(path, 'wb') as file:
-        file.write(content)
+        file.write(content() if callable(content) else content)
 
 
 # MNIST's files
 
 def _header(*shape, start=b'\0\0\x08'):
-    return start + bytes([len(shape) % 256]) + struct.pack('>{}I'.format(len(shape)), *shape)
+    return start + bytes([len(shape) % 256]) + struct.pack(f'>{len(shape)}I', *shape)
 
 
 PICTURES, CLASSES = _header(3, 4, 4) + bytes(range(48)), _header(3) + bytes([1, 2, 3])
@@ -68,11 +69,16 @@ def _zipped(content, level=9):
     return gzip.compress(content, level)
 
 
-@functools.lru_cache(maxsize=None)
 def _zeros(megabytes):
     """Gzipped zeros, made without the memory for them."""
-    pack = zlib.compressobj(9, zlib.DEFLATED, 31)
-    return b''.join(pack.compress(bytes(1 << 20)) for _ in range(megabytes)) + pack.flush()
+    megabyte, crc = bytes(1 << 20), 0
+    for _ in range(megabytes):
+        crc = zlib.crc32(megabyte, crc)
+    pack = zlib.compressobj(9, zlib.DEFLATED, -15)
+    block = pack.compress(megabyte) + pack.flush(zlib.Z_FULL_FLUSH)  # refers to nothing before it
+    end = zlib.compressobj(9, zlib.DEFLATED, -15).flush()
+    return b'\x1f\x8b\x08' + bytes(7) + block * megabytes + end + struct.pack(
+        '<2I', crc, megabytes << 20)
 
 
 def _idx():
@@ -83,10 +89,10 @@ def _idx():
         for position in range(4):
             for value in (1, 2, 7, 9, 11, 13, 32, 255):
                 if content[position] != value:
-                    yield _mnist('byte {} of {} is {}'.format(position, file, value), {
+                    yield _mnist(f'byte {position} of {file} is {value}', {
                         file: content[:position] + bytes([value]) + content[position + 1:]})
         for length in list(range(0, 11, 2)) + [len(content) - 1]:
-            yield _mnist('{} of {} bytes'.format(file, length), {file: content[:length]})
+            yield _mnist(f'{file} of {length} bytes', {file: content[:length]})
         yield _mnist(file + ' is longer', {file: content + b'x'})
         yield _mnist('no ' + file, {file: None})
         yield _mnist(file + ' as test file too', {TESTS[file]: content * 2})
@@ -94,11 +100,11 @@ def _idx():
         for shape in sorted({(count, 4, 4), (3, count, 4), (3, 4, count),
                              (count,) * 3} - {(3, 4, 4)}):
             for label, pack in (('', bytes), ('.gz', _zipped)):
-                yield _mnist('counts {}{}'.format(shape, label), {
+                yield _mnist(f'counts {shape}{label}', {
                     IMAGES: None, IMAGES + label: pack(_header(*shape) + PICTURES[16:])})
         if count != 3:
-            yield _mnist('{} labels'.format(count), {LABELS: _header(count) + CLASSES[8:]})
-            yield _mnist('{} honest labels'.format(min(count, 99)), {
+            yield _mnist(f'{count} labels', {LABELS: _header(count) + CLASSES[8:]})
+            yield _mnist(f'{min(count, 99)} honest labels', {
                 LABELS: _header(min(count, 99)) + bytes(min(count, 99))})
     for name in (IMAGES, LABELS, TESTS[IMAGES]):
         path = 'data/' + name
@@ -106,29 +112,29 @@ def _idx():
                           'endless': lambda path: os.symlink('/dev/zero', path),
                           'a link to nothing': lambda path: os.symlink('nowhere', path)}.items():
             for ending in ('', '.gz'):
-                yield _mnist('{}{} is {}'.format(name, ending, what), {name: None},
+                yield _mnist(f'{name}{ending} is {what}', {name: None},
                              lambda put=put, path=path + ending: put(path))
     for length in (1, 5, 10, 12, len(zipped) // 2, len(zipped) - 8, len(zipped) - 4,
                    len(zipped) - 1):
-        yield _mnist('gzip cut off at {}'.format(length), {IMAGES + '.gz': zipped[:length]})
+        yield _mnist(f'gzip cut off at {length}', {IMAGES + '.gz': zipped[:length]})
     generator = random.Random(1)
     for position in generator.sample(range(10, len(zipped)), 20):
         flipped = bytearray(zipped)
         flipped[position] ^= 4
-        yield _mnist('gzip with byte {} flipped'.format(position), {IMAGES + '.gz': bytes(flipped)})
+        yield _mnist(f'gzip with byte {position} flipped', {IMAGES + '.gz': bytes(flipped)})
     for what, content in {
             'not gzipped': PICTURES, 'gzipped twice': _zipped(zipped), 'and more': zipped + b'more',
-            'a bomb': _zeros(1100),
-            'a bomb with a header': _zipped(_header(1100, 1024, 1024)) + _zeros(1100),
-            'a bomb behind the pictures': zipped + _zeros(1100), 'nothing': b'',
+            'a bomb': lambda: _zeros(1100),
+            'a bomb with a header': lambda: _zipped(_header(1100, 1024, 1024)) + _zeros(1100),
+            'a bomb behind the pictures': lambda: zipped + _zeros(1100), 'nothing': b'',
             'nothing, gzipped': _zipped(b''),
-            'a bomb that claims little': _zipped(_header(3, 4, 4)) + _zeros(1100)}.items():
+            'a bomb that claims little': lambda: _zipped(_header(3, 4, 4)) + _zeros(1100)}.items():
         yield _mnist(IMAGES + '.gz is ' + what, {IMAGES + '.gz': content})
 
 
 # CIFAR-10
 
-NAMES = ['data_batch_{}.bin'.format(n) for n in range(1, 6)] + ['test_batch.bin']
+NAMES = [f'data_batch_{n}.bin' for n in range(1, 6)] + ['test_batch.bin']
 
 
 def _archive(members, close=True):
@@ -172,15 +178,15 @@ def _cifar():
         yield _cifar_archive('the first is called ' + name, _archive(_members(name=name)))
     for kind in (tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE,
                  tarfile.FIFOTYPE, tarfile.DIRTYPE, b'Z'):
-        yield _cifar_archive('the first is of type {}'.format(kind), _archive(_members(type=kind)))
+        yield _cifar_archive(f'the first is of type {kind}', _archive(_members(type=kind)))
         for target in ('/etc/passwd', '../../x', 'data_batch_2.bin'):
             link = tarfile.TarInfo('cifar-10-batches-bin/link')
             link.type, link.linkname = kind, target
             if kind not in (tarfile.DIRTYPE, b'Z'):
-                yield _cifar_archive('with a {} to {}'.format(kind, target),
+                yield _cifar_archive(f'with a {kind} to {target}',
                                      _archive(_members() + [(link, b'')]))
     for size in (0, 1, 3072, 3074, 10 ** 6, 8 * 10 ** 9):
-        yield _cifar_archive('the first claims {} bytes'.format(size),
+        yield _cifar_archive(f'the first claims {size} bytes',
                              _archive(_members(size=size)))
     sparse = tarfile.TarInfo('data_batch_1.bin')
     sparse.type = tarfile.GNUTYPE_SPARSE
@@ -194,12 +200,12 @@ def _cifar():
         members = _members()
         yield _cifar_archive('without ' + NAMES[n], _archive(members[:n] + members[n + 1:]))
     for length in list(range(0, 60, 6)) + [len(good) // 2, len(good) - 9, len(good) - 1]:
-        yield _cifar_archive('cut off at {}'.format(length), good[:length])
+        yield _cifar_archive(f'cut off at {length}', good[:length])
     generator = random.Random(2)
     for position in generator.sample(range(10, len(good)), 20):
         flipped = bytearray(good)
         flipped[position] ^= 1 << generator.randrange(8)
-        yield _cifar_archive('byte {} flipped'.format(position), bytes(flipped))
+        yield _cifar_archive(f'byte {position} flipped', bytes(flipped))
     extended = tarfile.TarInfo('x')
     extended.type, extended.size = tarfile.XHDTYPE, 12
     long_name = tarfile.TarInfo('x')
@@ -210,16 +216,20 @@ def _cifar():
     huge = tarfile.TarInfo('x')
     huge.size = 2 ** 30
     for name, content in {
-            'a bomb': _zeros(1100), 'text': b'text', 'a tar, not gzipped': gzip.decompress(good),
+            'a bomb': lambda: _zeros(1100), 'text': b'text',
+            'a tar, not gzipped': gzip.decompress(good),
             'gzipped twice': gzip.compress(good), 'nothing in it': gzip.compress(b''),
             'an end, and nothing else': gzip.compress(bytes(1024)),
             '3,000 headers of headers':
-                _archive([(extended, b'12 path=abc\n')] * 3000 + _members()),
-            '3,000 long names': _archive([(long_name, b'name\0')] * 3000 + _members()),
+                lambda: _archive([(extended, b'12 path=abc\n')] * 3000 + _members()),
+            '3,000 long names':
+                lambda: _archive([(long_name, b'name\0')] * 3000 + _members()),
             '100,000 members':
-                _archive([(tarfile.TarInfo(str(n)), b'') for n in range(100000)] + _members()),
+                lambda: _archive([(tarfile.TarInfo(str(n)), b'')
+                                  for n in range(100000)] + _members()),
             'a negative size': gzip.compress(bytes(negative)),
-            'a bomb in a member': _archive([(huge, b'')], close=False) + _zeros(1100)}.items():
+            'a bomb in a member':
+                lambda: _archive([(huge, b'')], close=False) + _zeros(1100)}.items():
         yield _cifar_archive(name, content)
     for name in NAMES:
         for what, put in {'a folder': os.mkdir, 'a pipe': os.mkfifo, 'nothing': lambda path: None,
@@ -231,7 +241,7 @@ def _cifar():
                     if name != changed:
                         _write('data/' + name, bytes(3073))
                 put('data/' + changed)
-            yield DataSet('CIFAR-10, {} is {}'.format(name, what), make,
+            yield DataSet(f'CIFAR-10, {name} is {what}', make,
                           ('--dataset', 'cifar10', '--data', 'data'))
 
 
@@ -246,7 +256,7 @@ def _encoded(image, kind, **options):
 def _folder(name, *contents, ending='.png', **expected):
     def make(folder):
         for number, content in enumerate(contents):
-            _write('data/{}{}'.format(number, ending), content)
+            _write(f'data/{number}{ending}', content)
     return DataSet('images, ' + name, make, **expected)
 
 
@@ -265,6 +275,15 @@ def _png(width, height, color=0, data=b'', chunks=b''):
         + _chunk(b'IEND', b'')
 
 
+def _png_with_bomb(kind):
+    text = zlib.compress(bytes(100 << 20), 9)
+    return _png(4, 4, data=zlib.compress(bytes(4)), chunks=_chunk(kind, b'x\0\0' + text))
+
+
+def _large(mode, size, kind, **options):
+    return _encoded(Image.new(mode, (size, size)), kind, **options)
+
+
 def _images():
     good = _encoded(Image.fromarray(_noise((4, 4))), 'PNG')
     colours = Image.fromarray(_noise((4, 4, 3)))
@@ -279,23 +298,23 @@ def _images():
         content = _encoded(colours.convert('L') if kind == 'GIF' else colours, kind)
         yield _folder(kind, content, content, train=0)
         for length in (1, 4, 10, len(content) // 2):
-            yield _folder('{} cut off at {}'.format(kind, length), good, content[:length],
+            yield _folder(f'{kind} cut off at {length}', good, content[:length],
                           ending='.' + kind.lower())
     yield _folder('CMYK', *[_encoded(colours.convert('CMYK'), 'JPEG')] * 2, ending='.jpg', train=0)
     for dtype in ('u2', 'i4', 'f'):
         for kind in ('TIFF', 'PNG')[:2 if dtype == 'u2' else 1]:
             content = _encoded(Image.fromarray(_noise((4, 4), dtype)), kind)
-            yield _folder('{} in {}'.format(dtype, kind), content, content)
+            yield _folder(f'{dtype} in {kind}', content, content)
     frames = [Image.fromarray(_noise((4, 4), seed=n)) for n in range(3)]
     for kind in ('GIF', 'PNG', 'WEBP', 'TIFF'):
         content = _encoded(frames[0], kind, save_all=True, append_images=frames[1:])
-        yield _folder('animated {}'.format(kind), content, content)
+        yield _folder(f'animated {kind}', content, content)
     for width, height in ((4, 5), (5, 4), (1, 1), (400, 400)):
         other = _encoded(Image.new('L', (width, height)), 'PNG')
-        yield _folder('of sizes 4×4 and {}×{}'.format(width, height), good, other)
-        yield _folder('of sizes {}×{} and 4×4'.format(width, height), other, good, good)
+        yield _folder(f'of sizes 4×4 and {width}×{height}', good, other)
+        yield _folder(f'of sizes {width}×{height} and 4×4', other, good, good)
     for length in range(0, 60, 5):                         # the rest is checksums and the end
-        yield _folder('cut off at {}'.format(length), good, good[:length])
+        yield _folder(f'cut off at {length}', good, good[:length])
     yield _folder('only one', good)
     generator = random.Random(3)
     starts = {'PNG': good[:8], 'JPEG': b'\xff\xd8\xff\xe0', 'GIF': b'GIF89a', 'BMP': b'BM',
@@ -303,7 +322,7 @@ def _images():
               'PPM': b'P6 4 4 255\n', 'nothing': b''}
     for kind, start in starts.items():
         for n in range(4):
-            yield _folder('{} and noise {}'.format(kind, n), good, start + bytes(
+            yield _folder(f'{kind} and noise {n}', good, start + bytes(
                 generator.randrange(256) for _ in range(n * (10 if kind == 'PPM' else 100) + 1)))
     for kind, content in {
             'EPS': b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 4\n(pwned) (w) file\n%%EOF\n',
@@ -315,26 +334,26 @@ def _images():
             'Python': b"import os\nos.mkdir('pwned')\n", 'nothing': b'',
             'WMF': b'\xd7\xcd\xc6\x9a' + bytes(200),
             'FPX': b'\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1' + bytes(600)}.items():
-        yield _folder('{} that is called PNG'.format(kind), good, content)
+        yield _folder(f'{kind} that is called PNG', good, content)
     row = zlib.compress(bytes(10 ** 7))
     for width, height in ((2 ** 31 - 1, 2 ** 31 - 1), (20000, 20000), (12000, 12000), (5000, 5000),
                           (10 ** 9, 1),
                           (1, 10 ** 9), (0, 4), (4, 0), (0, 0)):
         for color in (0, 6):
-            yield _folder('a PNG that claims {}×{}, kind {}'.format(width, height, color),
+            yield _folder(f'a PNG that claims {width}×{height}, kind {color}',
                           *[_png(width, height, color=color, data=row)] * 2)
     for kind, size in (('GIF', 9000), ('BMP', 9000), ('TIFF', 9000), ('WEBP', 9000), ('PPM', 9000)):
-        content = _encoded(Image.new('1' if kind in ('TIFF', 'BMP') else 'L', (size, size)), kind,
-                           **(dict(compression='group4') if kind == 'TIFF' else {}))
-        yield _folder('large {}'.format(kind), content, content)
-    text = zlib.compress(bytes(100 << 20), 9)
+        options = {'TIFF': dict(compression='group4'), 'WEBP': dict(method=0)}.get(kind, {})
+        content = functools.partial(
+            _large, 'L' if kind in ('GIF', 'WEBP', 'PPM') else '1', size, kind, **options)
+        yield _folder(f'large {kind}', content, content)
     for kind in (b'zTXt', b'iCCP'):
-        content = _png(4, 4, data=zlib.compress(bytes(4)), chunks=_chunk(kind, b'x\0\0' + text))
-        yield _folder('a PNG with a bomb as {}'.format(kind), content, content)
+        content = functools.partial(_png_with_bomb, kind)
+        yield _folder(f'a PNG with a bomb as {kind}', content, content)
     for bit in range(8 * 41, 8 * 60, 5):     # of what is packed
         flipped = bytearray(good)
         flipped[bit // 8] ^= 1 << bit % 8
-        yield _folder('PNG with bit {} flipped'.format(bit), good, bytes(flipped))
+        yield _folder(f'PNG with bit {bit} flipped', good, bytes(flipped))
 
 
 # .npz
@@ -359,26 +378,26 @@ def npz():
         good = dict(train_x=x, train_y=np.arange(5), test_x=x, test_y=np.arange(5))
         for dtype in DTYPES:
             if not (name.endswith('y') and dtype in ('i4', 'u1')) and dtype != 'u1':
-                yield _npz_case('{} as {}'.format(name, dtype),
+                yield _npz_case(f'{name} as {dtype}',
                                 dict(good, **{name: np.zeros(good[name].shape, dtype)}))
         yield _npz_case(name + ' as objects',
                         dict(good, **{name: np.array([Payload()] * 5, object)}))
         for shape in ((), (0,), (4,), (5, 4), (5, 0, 4), (0, 4, 4), (5, 4, 4, 2), (5, 2, 4, 4),
                       (5, 1, 4, 4, 1),
                       (1,) * 32):
-            yield _npz_case('{} of shape {}'.format(name, shape),
+            yield _npz_case(f'{name} of shape {shape}',
                             dict(good, **{name: np.zeros(shape, good[name].dtype)}))
     yield _npz_case('no train_x', dict(x=x))
     yield _npz_case('nothing', {})
     yield _npz_case('one image', dict(train_x=x[:1]))
     yield _npz_case('other sizes to test', dict(train_x=x, test_x=x[:, :3]))
     for megabytes in (200, 500):
-        yield _npz_case('{} megabytes of zeros'.format(megabytes),
+        yield _npz_case(f'{megabytes} megabytes of zeros',
                         dict(train_x=np.zeros((megabytes << 10, 32, 32), 'u1')))
     buffer = io.BytesIO()
     np.savez(buffer, train_x=x)
     for length in range(0, len(buffer.getvalue()), 40):
-        yield _file('npz, cut off at {}'.format(length),
+        yield _file(f'npz, cut off at {length}',
                     lambda path, length=length: _write(path, buffer.getvalue()[:length]))
 
 
@@ -402,5 +421,5 @@ def paths():
             'a link to its own folder': inside(lambda path: os.symlink('.', path))}.items():
         yield DataSet(name, put(make))
         for dataset in ('mnist', 'cifar10'):
-            yield DataSet('{} as the folder of {}'.format(name, dataset), put(make),
+            yield DataSet(f'{name} as the folder of {dataset}', put(make),
                           ('--dataset', dataset, '--data', 'data'))

@@ -1,4 +1,5 @@
 """Model files that are damaged, or made to do damage."""
+import functools
 import gzip
 import io
 import os
@@ -12,7 +13,7 @@ import zipfile
 import numpy as np
 
 from hostile.case import Case
-
+from wavenet.storage import npz
 
 ZEROS = bytes(1 << 20)
 
@@ -38,9 +39,10 @@ def cases(model, snapshot):
 
 
 def _case(name, content, **expected):
+    """The file is `content`: bytes, or a function that makes them when the case is tried."""
     def make(folder):
         with open('file', 'wb') as file:
-            file.write(content)
+            file.write(content() if callable(content) else content)
     return Case('model file: ' + name, make, **expected)
 
 
@@ -51,8 +53,8 @@ def _good(model, snapshot):
 
 
 def _arrays(content):
-    with np.load(io.BytesIO(content)) as npz:
-        return dict(npz)
+    with np.load(io.BytesIO(content)) as file:
+        return dict(file)
 
 
 def _saved(arrays, save=np.savez_compressed):
@@ -62,13 +64,14 @@ def _saved(arrays, save=np.savez_compressed):
 
 
 def _sealed(arrays):
-    """As `wavenet.npz.save_npz` has it: the change is no damage."""
-    from wavenet.storage import npz
-    npz.save_npz('sealed', arrays)
-    with open('sealed', 'rb') as file:
-        content = file.read()
-    os.unlink('sealed')
-    return content
+    """Arrays as the project itself would save them: their seal says that nothing is damaged."""
+    def make():
+        npz.save_npz('sealed', arrays)
+        with open('sealed', 'rb') as file:
+            content = file.read()
+        os.unlink('sealed')
+        return content
+    return make
 
 
 def _by_numpy(content):
@@ -96,7 +99,7 @@ def _cut_off(base, content):
     if len(positions) > 130:
         positions = random.Random(base).sample(positions, 130)
     for position in positions:
-        yield _case('{} cut off at {}'.format(base, position), content[:position])
+        yield _case(f'{base} cut off at {position}', content[:position])
     yield _case(base + ' without its beginning', content[5:])
     yield _case(base + ' twice', content * 2) if base != 'numpy' else \
         _case(base + ' and more', content + b'more')
@@ -115,7 +118,7 @@ def _flipped(base, content):
         bit = generator.randrange(8)
         changed = bytearray(content)
         changed[position] ^= 1 << bit
-        yield _case('{} with bit {} of byte {} flipped'.format(base, bit, position), bytes(changed))
+        yield _case(f'{base} with bit {bit} of byte {position} flipped', bytes(changed))
 
 
 DTYPES = ('f8', 'f2', '>f4', 'i4', 'u1', 'c8', '?', 'U3', 'S3', 'M8[s]', 'f4,f4', 'V4')
@@ -159,12 +162,12 @@ def _changed(model, snapshot):
         others = {key: value for key, value in arrays.items() if key != name}
         if name != 'config':
             yield _case('model without ' + name, _sealed(others))
-            yield _case('model with {} renamed'.format(name),
+            yield _case(f'model with {name} renamed',
                         _sealed(dict(others, **{name + 'x': array})))
-            yield _case('model with {} in capitals'.format(name),
+            yield _case(f'model with {name} in capitals',
                         _sealed(dict(others, **{name.upper(): array})))
         for what, changed in _changes(name, array):
-            yield _case('model with {} as {}'.format(name, what),
+            yield _case(f'model with {name} as {what}',
                         _sealed(dict(arrays, **{name: changed})))
     for name in ('x', 'conv1/label/W', 'conv3/W', 'blocks/1/conv1/W', 'blocks/0', 'blocks/', '/',
                  '../x', '/tmp/x', 'conv1', 'conv1/W/W', 'blocks/-1/conv1/W', 'é'):
@@ -183,7 +186,7 @@ def _changed(model, snapshot):
         changes = [(what, changed) for what, changed in _changes(name, array)
                    if _makes_no_sense(name, array, changed)]
         for what, changed in generator.sample(changes, min(3, len(changes))):
-            yield _case('snapshot with {} as {}'.format(name, what),
+            yield _case(f'snapshot with {name} as {what}',
                         _sealed(dict(arrays, **{name: changed})), **expected)
     yield _case('snapshot with another array', _sealed(dict(arrays, x=np.zeros(3))), load=0,
                 generate=0)
@@ -212,18 +215,18 @@ def _configurations(model):
              '{"a":' * 5000, '{]',
              '{"height": ' + '9' * 6000 + '}']
     for name in ('height', 'width'):
-        texts += [re.sub(r'("{}": )\d+'.format(name), lambda match: match.group(1) + value, good)
+        texts += [re.sub(rf'("{name}": )\d+', rf'\g<1>{value}', good)
                   for value in ('0', '-1', '1.5', 'null', 'true', '"4"', '[4]', '{}', '1e3', 'NaN',
                                 'Infinity')]
     for text in texts:
         yield _case('configuration ' + text[:80], _sealed(dict(arrays, config=np.array(text))))
-    for number in (10 ** 5, 10 ** 9, 10 ** 30):            # the model is good, its pictures are not
-        text = re.sub(r'("height": )\d+', lambda match: match.group(1) + str(number), good)
-        yield _case('height {}'.format(number), _sealed(dict(arrays, config=np.array(text))),
+    for number in (10 ** 5, 10 ** 9, 10 ** 30):            # the model is good, its images are huge
+        text = re.sub(r'("height": )\d+', rf'\g<1>{number}', good)
+        yield _case(f'height {number}', _sealed(dict(arrays, config=np.array(text))),
                     load=0)
     for config in (np.array([good]), np.array(good.encode()), np.array(5), np.array('x' * 2 ** 20),
                    np.array([[good]]), np.zeros(0, 'U5')):
-        yield _case('configuration as {} {}'.format(config.dtype, config.shape),
+        yield _case(f'configuration as {config.dtype} {config.shape}',
                     _sealed(dict(arrays, config=config)))
 
 
@@ -243,9 +246,9 @@ def no_zips(model):
         'a zip64': b'PK\6\6' + bytes(52) + b'PK\6\7' + bytes(16) + b'PK\5\6' + b'\xff' * 16
                    + bytes(2)}
     for number in range(30):
-        contents['noise {}'.format(number)] = bytes(
+        contents[f'noise {number}'] = bytes(
             generator.randrange(256) for _ in range(generator.randrange(2000)))
-        contents['noise in a zip {}'.format(number)] = b'PK\3\4' + bytes(
+        contents[f'noise in a zip {number}'] = b'PK\3\4' + bytes(
             generator.randrange(256) for _ in range(300)) + model[-300:]
     for name, content in contents.items():
         yield _case(name, content)
@@ -264,7 +267,7 @@ def _zip(members, compression=zipfile.ZIP_DEFLATED):
 
 
 def _npy(shape, dtype='<f4', content=b''):
-    text = "{{'descr': {!r}, 'fortran_order': False, 'shape': {}}}".format(dtype, shape).encode()
+    text = f"{{'descr': {dtype!r}, 'fortran_order': False, 'shape': {shape}}}".encode()
     return b'\x93NUMPY\1\0' + struct.pack('<H', len(text)) + text + content
 
 
@@ -283,35 +286,37 @@ def _bombs(model):
                       (2 ** 31, 2 ** 31, 2 ** 31),
                       '(5', '()()', "__import__('os').mkdir('pwned')", '(' * 3000, '-' * 5000 + '1',
                       (1,) * 3000):
-            yield _case('{} claims to be {}'.format(name, str(shape)[:50]),
-                        _zip(replaced(name, _npy(shape))))
+            yield _case(f'{name} claims to be {str(shape)[:50]}',
+                        functools.partial(_zip, replaced(name, _npy(shape))))
     for name in ('conv1/W', 'config', 'x'):
         for megabytes in (100, 400):
-            yield _case('{} megabytes of zeros as {}'.format(megabytes, name),
-                        _zip([(name + '.npy', _npy((megabytes << 18,)), megabytes)]
-                             + replaced(name, b'')[1:]))
+            yield _case(f'{megabytes} megabytes of zeros as {name}',
+                        functools.partial(
+                            _zip, [(name + '.npy', _npy((megabytes << 18,)), megabytes)]
+                            + replaced(name, b'')[1:]))
     # A model that fits together, of hidden_dims 2 ** 20
-    yield _case('a huge model of zeros', _zip([
+    yield _case('a huge model of zeros', functools.partial(_zip, [
         ('conv1/W.npy', _npy((2 ** 20, 1, 7, 7)), 4 * 49), ('conv1/b.npy', _npy((2 ** 20,)), 4),
         ('conv2/W.npy', _npy((4, 2 ** 20, 1, 1)), 16),
         ('conv2/b.npy', _npy((4,), content=bytes(16))),
         ('conv4/W.npy', _npy((2, 4, 1, 1), content=bytes(32))),
         ('conv4/b.npy', _npy((2,), content=bytes(8)))]))
     for compression in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
-        yield _case('compressed by method {}'.format(compression), _zip(members, compression))
+        yield _case(f'compressed by method {compression}', _zip(members, compression))
     content = bytearray(_zip(members))
     for match in re.finditer(b'PK\1\2', bytes(content)):   # the list of members lies about sizes
         for size in (2 ** 32 - 2, 2 ** 31, 10 ** 6, 0):
             changed = content[:]
             struct.pack_into('<I', changed, match.start() + 24, size)
-            yield _case('entry at {} claims {} bytes'.format(match.start(), size), bytes(changed))
+            yield _case(f'entry at {match.start()} claims {size} bytes', bytes(changed))
         for flag, what in ((8, 1), (10, 14), (42, 2 ** 16 - 1)):
             changed = content[:]
             struct.pack_into('<H', changed, match.start() + flag, what)
-            yield _case('entry at {} with {} at {}'.format(match.start(), what, flag),
+            yield _case(f'entry at {match.start()} with {what} at {flag}',
                         bytes(changed))
-    yield _case('20,000 members', _zip([('{}.npy'.format(n), b'') for n in range(20000)]))
-    yield _case('300,000 members in the list alone', _many_members(300000))
+    yield _case('20,000 members',
+                functools.partial(_zip, [(f'{n}.npy', b'') for n in range(20000)]))
+    yield _case('300,000 members in the list alone', functools.partial(_many_members, 300000))
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, 'w') as file:             # many names for the same bytes
         for member in members:

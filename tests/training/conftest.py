@@ -70,6 +70,5 @@ def ranks(mpiexec, tmp_path, monkeypatch):
             mpiexec(size) + [os.path.join(ROOT, script), '--communicator', 'naive']
             + [str(arg) for arg in args],
             cwd=str(tmp_path), env=dict(os.environ, PYTHONPATH=ROOT, **env),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            universal_newlines=True, timeout=120)
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
     return run

@@ -9,7 +9,7 @@ import pytest
 from helpers import SMALL, log, parameters, results
 from wavenet.training import snapshots
 
-SAID = 'train.py: 2 processes, each on 1 of {} cores\n'.format(os.cpu_count())
+SAID = f'train.py: 2 processes, each on 1 of {os.cpu_count()} cores\n'
 
 
 @pytest.fixture
@@ -67,9 +67,10 @@ def test_all_ranks_stop_when_the_time_of_the_first_is_over(train_by, tmp_path):
     assert log(tmp_path, 'two')[-1]['elapsed_time'] >= 0.02 * 60
 
 
-def test_one_rank_needs_no_mpiexec(ranks, train, tmp_path):
+def test_one_rank_needs_no_mpiexec(ranks, train, process, images, tmp_path):
     assert train('--iteration', 2, '--out', 'alone').returncode == 0
-    result = train('--iteration', 2, '--out', 'team', '--communicator', 'naive')
+    result = process('train.py', '--dataset', images, *SMALL, '--iteration', 2, '--out', 'team',
+                     '--communicator', 'naive')
     assert (result.returncode, result.stderr) == (0, '')
     assert results(tmp_path / 'team')['model.npz'] == results(tmp_path / 'alone')['model.npz']
 
@@ -149,7 +150,7 @@ def test_a_signal_ends_all_after_one_snapshot(start_two, train_by, tmp_path):
     assert process.returncode == 128 + signal.SIGUSR1 and said == SAID
     assert line.startswith('train.py: interrupted at iteration ')
     newest = snapshots.find(str(tmp_path / 'out'))[0]
-    assert '--resume out/{} '.format(os.path.basename(newest)) in line
+    assert f'--resume out/{os.path.basename(newest)} ' in line
     assert not list(tmp_path.rglob('*.tmp'))
 
 
@@ -163,7 +164,7 @@ def test_ctrl_c_ends_all_and_loses_nothing(start_two, train_by, tmp_path):
     # Nothing has kept the folder
     options = ['--iteration', iteration + 2]
     result = train_by(2, '--resume', 'auto', *options)
-    assert result.returncode == 0 and 'going on from out/snapshot_iter_{}\n'.format(
-        iteration) in result.stderr
+    assert result.returncode == 0
+    assert f'going on from out/snapshot_iter_{iteration}\n' in result.stderr
     assert train_by(2, '--out', 'whole', *options).returncode == 0
     assert results(tmp_path / 'out')['model.npz'] == results(tmp_path / 'whole')['model.npz']

@@ -74,7 +74,8 @@ def script(ranks, tmp_path):
     def run(lines, *options, **env):
         (tmp_path / 'script.py').write_text('\n'.join(
             ["import sys", "from wavenet.commands import train",
-             "from wavenet.functions import threads", "from wavenet.training import teams", "sys.argv[0] = 'train.py'"]
+             "from wavenet.functions import threads", "from wavenet.training import teams",
+             "sys.argv[0] = 'train.py'"]
             + lines))
         return ranks(2, str(tmp_path / 'script.py'), *options, **env)
     return run
@@ -119,7 +120,7 @@ def train_and_fail(script, images):
             "def failing(updater):",
             "    update(updater)",
             "    from mpi4py import MPI",
-            "    if MPI.COMM_WORLD.rank == {} and updater.iteration == 3:".format(rank),
+            f"    if MPI.COMM_WORLD.rank == {rank} and updater.iteration == 3:",
             "        " + what,
             "StandardUpdater.update = failing",
             "sys.exit(train.main())"],
@@ -155,8 +156,10 @@ def test_all_leave_when_a_number_is_none(train_and_fail):
 @pytest.fixture
 def report(script):
     """What each of two ranks gives after it has joined, and their standard error."""
-    def run(what, *options, before=[], **env):
-        result = script(JOIN + before + ["given = team.gather({})".format(what),
+    def run(what, *options, before=None, **env):
+        if before is None:
+            before = []
+        result = script(JOIN + before + [f"given = team.gather({what})",
                                          "if team.rank == 0:",
                                          "    print(given)"], *options, **env)
         assert result.returncode == 0, result.stderr
@@ -170,7 +173,7 @@ def test_ranks_divide_the_cores_of_their_host(report):
     given, err = report('(threads.WORKERS, [library.num_threads for library in '
                         'threads._blas.lib_controllers])', OPENBLAS_NUM_THREADS=str(cores))
     assert all(workers == each and set(threads) <= {each} for workers, threads in given)
-    assert '2 processes, each on {} of {} cores'.format(each, os.cpu_count()) in err
+    assert f'2 processes, each on {each} of {os.cpu_count()} cores' in err
 
 
 def test_ranks_take_the_gpu_of_their_number(report):
