@@ -13,8 +13,12 @@ from wavenet.training import teams
 
 
 def ours(stderr):
-    """The lines that are not mpiexec's, after the one about the cores."""
-    return [line for line in stderr.splitlines() if line.startswith('train.py: ')][1:]
+    """The lines that are not mpiexec's, after the one about the cores.
+
+    mpiexec may write a space of its own before a line.
+    """
+    lines = [line.strip() for line in stderr.splitlines()]
+    return [line for line in lines if line.startswith('train.py: ')][1:]
 
 
 # Without --communicator
