@@ -242,7 +242,7 @@ def test_the_authors_defaults():
     (['--channels', 2], ['--channels']), (['--data', 'nowhere', '--dataset', 'mnist'], ['nowhere']),
     (['--out', 'images.npz'], ['images.npz']), (['--out', ''], ['--out']),
     (['--device', ''], ['--gpu -1']), (['--tf32'], ['--gpu']),
-    (['--hidden_dim', 10 ** 8], ['memory']),
+    (['--hidden_dim', 10 ** 8], ['memory']), (['--blocks_num', 10 ** 12], ['from 0 to 10000']),
     (['--out_hidden_dim', 10 ** 20], []), (['--data', '.'], ['--data']),
     (['--out', 'images.npz/out'], ['images.npz']),
     (['--resume', 'nowhere'], ['nowhere']), (['--resume', 'images.npz'], ['images.npz']),

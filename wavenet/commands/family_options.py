@@ -14,7 +14,7 @@ def add(group):
     """
     for options in _options().values():
         option = next(iter(options.values()))
-        kind = {} if option.choices else {'type': cli.whole_number(option.least)}
+        kind = {} if option.choices else {'type': cli.whole_number(option.least, option.most)}
         group.add_argument(*option.flags, choices=option.choices, metavar=option.metavar,
                            help=_help(options), **kind)
 

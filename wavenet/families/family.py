@@ -17,6 +17,7 @@ class Option(NamedTuple):
     default: Any
     help: str
     least: int = 1                    # the smallest number
+    most: Optional[int] = None        # the largest number; of layers, since each one takes memory
     choices: Optional[tuple] = None
     metavar: str = 'N'
 

@@ -13,7 +13,7 @@ def configure(args, num_classes):
 OPTIONS = (
     Option(('--hidden_dim', '-d'), 128, 'the model has 2H feature maps', metavar='H'),
     Option(('--out_hidden_dim',), 16, 'feature maps before the last layer'),
-    Option(('--blocks_num', '-n'), 15, 'residual blocks', least=0),
+    Option(('--blocks_num', '-n'), 15, 'residual blocks', least=0, most=10000),
 )
 
 
