@@ -9,7 +9,6 @@ from chainer.backends import cuda
 from wavenet import models
 from wavenet.models import MaskedConvolution2D, PixelCNN
 
-
 # Masks: the post's examples
 
 def test_the_posts_7x7_mask():

@@ -13,7 +13,6 @@ from wavenet.families import registry
 from wavenet.families.family import Family, Option, Recipe
 from wavenet.models import MaskedConvolution2D
 
-
 # The whole family, as docs/architecture.md shows it
 
 @dataclass(frozen=True)

@@ -216,7 +216,7 @@ def test_a_snapshot_of_another_architecture_is_refused(tmp_path, random_model, s
     path = str(tmp_path / 'snapshot.npz')
     save_snapshot(path, random_model(**sizes))
     name, size = list(sizes.items())[0]
-    with pytest.raises(ValueError, match='another architecture: {} {}'.format(name, size)):
+    with pytest.raises(ValueError, match=f'another architecture: {name} {size}'):
         snapshots.load_trainer(path, make_trainer(random_model()))
 
 

@@ -6,7 +6,14 @@ say nothing and load here too: the families recognize them by the names and shap
 """
 from wavenet.families import registry
 from wavenet.storage.model_file import (
-    AVERAGE_PREFIX, NO_MODEL, TRAINER_PREFIX, Deserializer, parameter_shapes, read_about, save_model)
+    AVERAGE_PREFIX,
+    NO_MODEL,
+    TRAINER_PREFIX,
+    Deserializer,
+    parameter_shapes,
+    read_about,
+    save_model,
+)
 from wavenet.storage.npz import open_npz
 
 __all__ = ['load_model', 'save_model']

@@ -11,12 +11,12 @@ import time
 import tracemalloc
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..'))
-import wavenet  # noqa: E402, F401, I001  before Chainer
-import chainer  # noqa: E402
-import numpy as np  # noqa: E402
+import wavenet  # noqa: F401  before Chainer
+import chainer
+import numpy as np
 
-from wavenet import cli, devices, models, sampling  # noqa: E402
-from wavenet.families.gated import model as gated  # noqa: E402
+from wavenet import cli, devices, models, sampling
+from wavenet.families.gated import model as gated
 
 COLORS, BLOCKS, OUT_HIDDEN_DIMS, LEVELS = 3, 15, 16, 8
 HIDDEN_DIMS = {'pixelcnn': 256, 'gated': 128}  # train.py's defaults

@@ -14,13 +14,13 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..'))
-import wavenet  # noqa: E402, F401, I001  before Chainer
-import chainer  # noqa: E402
-import numpy as np  # noqa: E402
-from PIL import Image  # noqa: E402
+import wavenet  # noqa: F401  before Chainer
+import chainer
+import numpy as np
+from PIL import Image
 
-from wavenet import cli  # noqa: E402
-from wavenet.commands import train  # noqa: E402
+from wavenet import cli
+from wavenet.commands import train
 
 # Name, data set, options of train.py
 CASES = (('gray as RGB, 8 levels', '28.npz', ['--levels', '8']),

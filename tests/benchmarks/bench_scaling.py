@@ -20,13 +20,13 @@ import time
 from typing import NamedTuple
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..'))
-import wavenet  # noqa: E402, F401, I001  before Chainer
-import chainer  # noqa: E402
-import numpy as np  # noqa: E402
+import wavenet  # noqa: F401  before Chainer
+import chainer
+import numpy as np
 
-from wavenet import cli, devices, models  # noqa: E402
-from wavenet.functions import threads  # noqa: E402
-from wavenet.training import data_parallel, teams  # noqa: E402
+from wavenet import cli, devices, models
+from wavenet.functions import threads
+from wavenet.training import data_parallel, teams
 
 MEASURED, PREDICTED = (128, 5), (256, 15)  # feature maps, blocks
 BATCH, COLORS, PIXELS, LEVELS, OUT_HIDDEN_DIMS = 16, 3, 28 * 28, 8, 16

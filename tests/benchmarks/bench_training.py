@@ -20,14 +20,14 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..'))
-import wavenet  # noqa: E402, F401, I001  before Chainer
-import chainer  # noqa: E402
-import chainer.functions as F  # noqa: E402
-import numpy as np  # noqa: E402
+import wavenet  # noqa: F401  before Chainer
+import chainer
+import chainer.functions as F
+import numpy as np
 
-from wavenet import cli, devices, models  # noqa: E402
-from wavenet.families.gated import model as gated  # noqa: E402
-from wavenet.functions import masked_convolution  # noqa: E402
+from wavenet import cli, devices, models
+from wavenet.families.gated import model as gated
+from wavenet.functions import masked_convolution
 
 SIZES = {'pixelcnn': ((128, 5), (256, 15)), 'gated': ((64, 5), (128, 15))}  # (feature maps, blocks)
 LEVELS = 8

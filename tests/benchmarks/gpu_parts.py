@@ -21,15 +21,15 @@ from dataclasses import dataclass
 
 # The parts take these names, and no others, from `wavenet` and from the PyTorch models
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..'))
-import wavenet  # noqa: E402, F401  before Chainer, which it makes importable
-from wavenet.families.gated.model import GatedPixelCNN  # noqa: E402
-from wavenet.models import Classifier, PixelCNN  # noqa: E402
-from wavenet.sampling import generate  # noqa: E402
-from bench_training import LEVELS, torch_gated, torch_pixelcnn  # noqa: E402
+import wavenet  # noqa: F401  before Chainer, which it makes importable
+from wavenet.families.gated.model import GatedPixelCNN
+from wavenet.models import Classifier, PixelCNN
+from wavenet.sampling import generate
+from bench_training import LEVELS, torch_gated, torch_pixelcnn
 
-import chainer  # noqa: E402
-import numpy as np  # noqa: E402
-from chainer.backends import cuda  # noqa: E402
+import chainer
+import numpy as np
+from chainer.backends import cuda
 
 PREDICTORS = {'pixelcnn': PixelCNN, 'gated': GatedPixelCNN}
 TORCH_MODELS = {'pixelcnn': torch_pixelcnn, 'gated': torch_gated}

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import author_stand_in
 import pytest
-from fork_author import ROOT, Forks
 
+import author_stand_in
+from fork_author import ROOT, Forks
 from wavenet.compare import checkout, differences, page, sides, tasks
 from wavenet.compare.__main__ import main
 from wavenet.compare.ours import Ours

@@ -2,12 +2,14 @@
 
 The work itself is `wavenet.training.trainer.train`.
 """
+import sys
+
 from wavenet import cli, devices
 from wavenet.commands import family_options
 from wavenet.commands.family_options import defaults
+from wavenet.commands.sample_grid import SampleGrid
 from wavenet.families import registry
-from wavenet.training import teams
-from wavenet.training.trainer import train
+from wavenet.training import teams, trainer
 
 
 def make_parser():
@@ -122,4 +124,8 @@ def main():
 
 def run(parser):
     """Parses the options and trains, as one of several processes if the options say so."""
-    train(parser, *teams.join(parser))
+    trainer.train(parser, *teams.join(parser), SampleGrid)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,4 +1,4 @@
-# ruff: noqa: UP032, UP036  Python 3.5 has no f-strings
+
 """The author's side of a comparison, a program for the author's interpreter:
 
     PYTHON author.py DIR TASK SOURCE TARGET [BEFORE]
@@ -189,7 +189,7 @@ def import_libraries():
     global chainer, np, tasks
     try:
         import chainer
-        import chainer.training.extensions  # noqa: F401
+        import chainer.training.extensions
         import numpy as np
         import tasks
     except ImportError as error:

@@ -1,4 +1,4 @@
-# ruff: noqa: UP032  Python 3.5 has no f-strings
+
 """The only place that knows names that Chainer 7 has dropped and the author's code of 2017 uses.
 
 `author.py` calls `put_back` in its own process if the author's code runs under Chainer 7. Under
@@ -36,7 +36,7 @@ def put_back():
     # infer.py writes its image file with scipy.misc, which SciPy has dropped. A comparison writes
     # no image file, so an empty module is enough.
     try:
-        import scipy.misc  # noqa: F401
+        import scipy.misc
     except ImportError:
         scipy = sys.modules.get('scipy', types.ModuleType('scipy'))
         scipy.misc = types.ModuleType('scipy.misc')

@@ -1,4 +1,4 @@
-# ruff: noqa: UP032  Python 3.5 has no f-strings
+
 """What each side of a comparison computes: the same lines of code run the author's model and ours.
 
 This file also runs in the author's interpreter. It keeps to Python 3.5, NumPy, and what Chainer 1

@@ -16,11 +16,12 @@ import sys
 import numpy as np
 import tqdm
 
-from wavenet import cli, devices, evaluate, pictures, sampling, serialization
+from wavenet import cli, devices, pictures, sampling, serialization
 from wavenet.commands import train
 from wavenet.data import downloads
 from wavenet.data.load import LOADERS
 from wavenet.families import registry
+from wavenet.likelihood import likelihood
 from wavenet.results import mistakes, page, real_inputs, training_process
 from wavenet.results.presets import IMAGES, STAGES
 from wavenet.results.training_process import TrainingFailed
@@ -137,10 +138,10 @@ def measure(name, training, folder, device):
         part.to_device(device)
     samples = generate(model, test.shape, COUNT if family.cache else PLAIN_COUNT)
     pictures.save(os.path.join(folder, page.SAMPLES), pictures.square(samples), scale=2)
-    likelihood = evaluate.likelihood(model, test, training.batchsize)
+    measured = likelihood(model, test, training.batchsize)
     log = page.read(folder, 'log')
     result = dict(
-        likelihood._asdict(), dataset=training.dataset, values=math.prod(test.shape),
+        measured._asdict(), dataset=training.dataset, values=math.prod(test.shape),
         levels=training.levels, batchsize=training.batchsize, parameters=model.count_params(),
         gpu=device.xp is not np, minutes=log[-1]['elapsed_time'] / 60,
         iteration=log[-1]['iteration'], epoch=log[-1]['epoch'],

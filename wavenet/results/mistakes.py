@@ -19,11 +19,12 @@ import chainer.functions as F
 
 from wavenet import cli, models
 from wavenet.commands import train
+from wavenet.commands.sample_grid import SampleGrid
 from wavenet.data.load import LOADERS, load_dataset
 from wavenet.families import registry
 from wavenet.families.pixelcnn import PIXELCNN
 from wavenet.results.real_inputs import RealInputs
-from wavenet.training import teams
+from wavenet.training import teams, trainer
 
 
 class NoColourMasks(models.PixelCNN):
@@ -146,7 +147,7 @@ def main():
 def run(parser):
     args, team = teams.join(parser)
     check_model(parser, args.model, args.mistake)
-    return train.train(parser, args, team)
+    trainer.train(parser, args, team, SampleGrid)
 
 
 if __name__ == '__main__':

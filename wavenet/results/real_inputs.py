@@ -12,10 +12,11 @@ import chainer.functions as F
 import numpy as np
 from chainer.backends import cuda
 
-from wavenet import evaluate, pictures, plots, utils
+from wavenet import pictures, plots, utils
 from wavenet.data.images import Batch, ImageDataset
 from wavenet.data.load import load_dataset
 from wavenet.data.pixels import INTENSITY
+from wavenet.likelihood import likelihood
 
 STAGES = ('levels2', 'real-inputs', 'levels8-gray', 'real-inputs8')
 
@@ -69,8 +70,8 @@ def measure(model, training, samples):
         _, test = load_dataset(training.dataset, training.channels, training.levels, training.data,
                                test_limit=training.test_limit, dataset_class=dataset_class)
         test.to_device(model.device)
-        likelihood = evaluate.likelihood(model, test, training.batchsize)
-        result[inputs] = {'nats': likelihood.nats, 'error': likelihood.nats_error,
+        measured = likelihood(model, test, training.batchsize)
+        result[inputs] = {'nats': measured.nats, 'error': measured.nats_error,
                           'start': start_nats(model, test, training.batchsize)}
     result['test_ink'] = float(test.targets.mean()) / (training.levels - 1)
     return result

@@ -21,7 +21,7 @@ from wavenet.models import Classifier
 from wavenet.training import data_parallel, finite, folder, teams
 from wavenet.training.averaging import WeightAverage
 from wavenet.training.learning_rate import LearningRateDecay
-from wavenet.training.outputs import LossPlot, ModelFile, SampleGrid
+from wavenet.training.outputs import LossPlot, ModelFile
 from wavenet.training.reports import LogReport, PlainOutput, PrintReport, ProgressBar
 from wavenet.training.snapshots import RandomState, Settings, Snapshots
 from wavenet.training.triggers import Due, TimeLimit
@@ -87,7 +87,7 @@ class End(NamedTuple):
     place: str
 
 
-def train(parser, args, team):
+def train(parser, args, team, sample_grid):
     """Trains a model as the options say: the whole work of train.py.
 
     Mistakes, failures and signals end the process with one line on standard error, and status 2, 1,
@@ -97,6 +97,8 @@ def train(parser, args, team):
         parser: the `cli.ArgumentParser` of the command, which reports mistakes.
         args: the options of train.py.
         team: from `teams.join`.
+        sample_grid: makes the extension that writes samples during the training; called with the
+            model, the shape (C, H, W) of an image and a seed.
     """
     np.seterr(over='ignore', invalid='ignore')  # finite.check_loss has a better message
     with team.reporting():
@@ -107,7 +109,7 @@ def train(parser, args, team):
         model = make_model(args, data.train.num_classes)
         for part in (model, *data):
             part.to_device(device)
-    run = make_run(args, team, data, model)
+    run = make_run(args, team, data, model, sample_grid)
     with team.reporting():
         if team.rank == 0:
             out = folder.OutFolder(args.out)
@@ -171,7 +173,7 @@ def make_optimizer(args, model):
     return optimizer
 
 
-def make_run(args, team, data, model):
+def make_run(args, team, data, model, sample_grid):
     """Makes the trainer of a model, with its extensions: a `Run`."""
     family = registry.get(args.model)
     device = data.train.device
@@ -189,8 +191,10 @@ def make_run(args, team, data, model):
     is_due = Due(limit, args.iteration, args.interval)
     trainer = chainer.training.Trainer(updater, limit, out=args.out)
     tested = average.model if average else model
-    run = Run(args, team, data, model, average, trainer, is_due, Snapshots(is_due),
-              make_outputs(args, family, data, tested.predictor, batchsize))
+    outputs = make_outputs(args, data, tested.predictor, batchsize)
+    if family.cache:  # without one, sampling can take longer than the training
+        outputs.append(sample_grid(tested.predictor, data.train.shape, args.seed))
+    run = Run(args, team, data, model, average, trainer, is_due, Snapshots(is_due), outputs)
     add_training_extensions(run, optimizer, tested, device)
     add_writing_extensions(run)
     trainer.extend(data_parallel.interruption(team, run.snapshots))
@@ -205,16 +209,13 @@ def settings_of(args, data):
                 average=args.average)
 
 
-def make_outputs(args, family, data, model, batchsize):
+def make_outputs(args, data, model, batchsize):
     """Makes the extensions that write files which can be written again from a snapshot."""
     recipe = {name: getattr(args, name) for name in (
         'learning_rate', 'lr_decay', 'gradclip', 'clip', 'weight_decay')}
-    outputs = [ModelFile(model, dataset=args.dataset, batchsize=batchsize, **recipe,
-                         **settings_of(args, data)),
-               LossPlot(LOSSES, 'iteration' if args.interval else 'epoch')]
-    if family.cache:  # without one, sampling can take longer than the training
-        outputs.append(SampleGrid(model, data.train.shape, args.seed))
-    return outputs
+    return [ModelFile(model, dataset=args.dataset, batchsize=batchsize, **recipe,
+                      **settings_of(args, data)),
+            LossPlot(LOSSES, 'iteration' if args.interval else 'epoch')]
 
 
 def add_training_extensions(run, optimizer, tested, device):

@@ -5,8 +5,8 @@ import chainer.functions as F
 import numpy as np
 import pytest
 from chainer.backends import cuda
-from helpers import DATA
 
+from helpers import DATA
 from wavenet import models, sampling
 from wavenet.families.gated.model import GatedPixelCNN
 

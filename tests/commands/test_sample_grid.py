@@ -3,11 +3,11 @@ from types import SimpleNamespace
 import numpy as np
 from PIL import Image
 
-from wavenet.training import outputs
+from wavenet.commands.sample_grid import SampleGrid
 
 
 def test_a_grid_of_samples(tmp_path, random_model):
-    grid = outputs.SampleGrid(random_model(1), (1, 4, 5), seed=0)
+    grid = SampleGrid(random_model(1), (1, 4, 5), seed=0)
     for epoch in (1, 2):
         grid(SimpleNamespace(out=str(tmp_path), updater=SimpleNamespace(epoch=epoch)))
     first, second = [Image.open(str(tmp_path / 'samples' / f'epoch_{epoch}.png'))
