@@ -15,9 +15,9 @@ from wavenet.training import teams
 def ours(stderr):
     """The lines that are not mpiexec's, after the one about the cores.
 
-    mpiexec may write a space of its own before a line.
+    mpiexec ends its own messages with a zero byte, which may come before a line of ours.
     """
-    lines = [line.strip() for line in stderr.splitlines()]
+    lines = stderr.replace('\0', '').splitlines()
     return [line for line in lines if line.startswith('train.py: ')][1:]
 
 
