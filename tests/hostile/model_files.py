@@ -194,8 +194,8 @@ def _changed(model, snapshot):
 
 
 def _makes_no_sense(name, array, changed):
-    """Whether a changed snapshot must be refused. Other times, and other numbers of the same kind in
-    accumulated means, are as good as the old ones."""
+    """Whether a changed snapshot must be refused. Other times, and other numbers of the same kind
+    in accumulated means, are as good as the old ones."""
     if changed.dtype == object:
         return True
     if name.endswith(('_elapsed_time', '_previous_epoch_detail', '_previous_iteration',
