@@ -217,7 +217,7 @@ def test_the_three_binarizations(run, train, images, tmp_path):
     first = stdout.splitlines()[0]
     assert first.startswith('PixelCNN, trained for 3 iterations with --binarize; test images of ')
     assert first.endswith('.npz: 10, 5×4, grayscale, 2 levels')
-    assert 'dynamic: 3 draws of each image' in stdout and 'static: one draw, of seed 0' in stdout
+    assert 'dynamic: 3 samples of each image' in stdout and 'static: one sample, of seed 0' in stdout
     measured = rows(stdout)
     assert list(measured) == ['threshold:', 'static:', 'dynamic:']
     # The static draw is that of training's tests
@@ -259,7 +259,7 @@ def test_the_authors_files_can_be_measured(run, name):
 
 @pytest.mark.parametrize('args, words', [
     ([], ['--dataset']), (['--dataset', 'nothing'], ['unknown dataset']),
-    (['--dataset', 'digits'], ['model.npz: its pictures are 5×4, the images of digits 8×8']),
+    (['--dataset', 'digits'], ['model.npz: it is for images of 5×4, those of digits are 8×8']),
     (['--dataset', 'images.npz', '--model', 'nowhere'], ['nowhere']),
     (['--dataset', 'images.npz', '--model', 'images.npz'], ['images.npz', 'no model']),
     (['--dataset', 'images.npz', '--binarization', 'static'], ['--binarization', '2 levels', '4']),

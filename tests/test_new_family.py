@@ -90,6 +90,28 @@ def test_its_options_are_its_own(command):
     assert 'pixels that are seen in each direction' in ' '.join(result.stdout.split())
 
 
+def test_a_training_goes_on_only_with_the_same_sizes(command):
+    options = ['train.py', '--model', 'toy', '--dataset', 'digits', '--channels', 1, '--levels', 4,
+               '--test_limit', 10]
+    assert command(*options, '--reach', 1, '--iteration', 1).returncode == 0
+    result = command(*options, '--reach', 2, '--iteration', 2, '--resume', 'auto')
+    assert result.returncode == 2
+    assert 'it is of another architecture: reach 1 (here 2)' in result.stderr
+
+
+def test_a_training_goes_on_only_with_the_same_family(command, monkeypatch):
+    """The other family has the same parameters, so only the settings tell them apart."""
+    monkeypatch.setitem(registry.FAMILIES, 'twin', Family(**dict(vars(TOY), name='twin')))
+    options = ['train.py', '--reach', 1, '--dataset', 'digits', '--channels', 1, '--levels', 4,
+               '--test_limit', 10]
+    assert command(*options, '--model', 'toy', '--iteration', 1).returncode == 0
+    snapshot = 'out/snapshot_iter_1'
+    monkeypatch.setattr(Toy, 'family', 'twin')
+    result = command(*options, '--model', 'twin', '--iteration', 2, '--resume', snapshot)
+    assert result.returncode == 2
+    assert 'it was trained with model toy (here twin)' in result.stderr
+
+
 def test_preparation_comes_before_the_first_step(command, monkeypatch, tmp_path):
     batches = []
 

@@ -9,7 +9,7 @@ import pytest
 from helpers import DATA
 from wavenet import models, serialization
 from wavenet.storage import model_file
-from wavenet.training import extensions, snapshots
+from wavenet.training import snapshots
 
 
 def parameters(model):
@@ -189,7 +189,7 @@ def make_trainer(model, levels=4):
         chainer.iterators.SerialIterator(list(zip(t.astype('f'), t)), 2),
         chainer.optimizers.Adam().setup(models.Classifier(model)))
     trainer = chainer.training.Trainer(updater, (2, 'iteration'))
-    trainer.extend(extensions.Settings(levels=levels))
+    trainer.extend(snapshots.Settings({'levels': levels}))
     return trainer
 
 
@@ -237,7 +237,7 @@ def test_a_snapshot_of_other_settings_is_refused(tmp_path, random_model):
 @pytest.mark.parametrize('name', ['author_snapshot_iter_2', 'author_gated_snapshot_iter_2'])
 def test_the_authors_snapshot_can_draw_and_not_train(name):
     model = serialization.load_model(os.path.join(DATA, name))
-    with pytest.raises(ValueError, match='no snapshot of this train.py'):
+    with pytest.raises(ValueError, match='this train.py did not write it'):
         snapshots.load_trainer(os.path.join(DATA, name), make_trainer(model))
 
 

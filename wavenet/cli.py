@@ -1,4 +1,4 @@
-"""What the commands share: one-line errors, signals, and the choice of a device."""
+"""What all commands share: parsing options, errors of one line, signals, messages."""
 import argparse
 import contextlib
 import io
@@ -6,22 +6,19 @@ import os
 import signal
 import sys
 
-import chainer
-import numpy as np
-
-from wavenet.functions import threads
-
-# What a user's mistake or an exhausted machine raises, here and in the libraries
+# Exceptions that a user's mistake or a machine's limit raises, in this package and in libraries.
+# Any other exception is a bug, and its traceback is shown.
 ERRORS = (OSError, ValueError, MemoryError, OverflowError)
 
-_program = None  # the name of the command that runs, for `say`
+_program = None  # the name of the running command, for `say`
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """argparse, with errors of one line, and '-' as good as '_' in the name of an option.
+    """argparse's parser with errors of one line; options may be written with '-' or '_'.
 
     Args:
-        check: called with the parser and the parsed options, for what options mean only together.
+        check: a function of the parser and the parsed options that checks options together, and may
+            fill in defaults.
     """
 
     def __init__(self, check=None, **kwargs):
@@ -36,108 +33,51 @@ class ArgumentParser(argparse.ArgumentParser):
 
     def parse_known_args(self, args=None, namespace=None):
         args = sys.argv[1:] if args is None else args
-        return super().parse_known_args([_underscored(arg) for arg in args], namespace)
+        return super().parse_known_args([_with_underscores(arg) for arg in args], namespace)
 
     def error(self, message, status=2):
-        self.exit(status, '{}: error: {}\n'.format(self.prog, ' '.join(str(message).split())))
+        """Ends the process with one line on standard error."""
+        line = ' '.join(str(message).split())
+        self.exit(status, f'{self.prog}: error: {line}\n')
 
     @contextlib.contextmanager
     def reporting(self, status=2, advice=str):
-        """Ends the command with one line where the block raises one of `ERRORS`: the reason, and
-        what `advice` gives when it is called then."""
+        """Ends the process with one line and this exit status if the block raises one of `ERRORS`.
+
+        The line says the reason, and then what `advice()` returns.
+        """
         try:
             yield
         except ERRORS as error:
             self.error(reason(error) + advice(), status)
 
 
-def reason(error):
-    """What an exception says, in words."""
-    if isinstance(error, OSError) and error.filename is not None:
-        return '{!r}: {}'.format(error.filename, error.strerror)
-    if isinstance(error, MemoryError):
-        return 'not enough memory: {}'.format(error)
-    return str(error) or type(error).__name__
-
-
-def _underscored(arg):
+def _with_underscores(arg):
     name, equals, value = arg.partition('=')
     if not name.startswith('--'):
         return arg
-    return '--' + name[2:].replace('-', '_') + equals + value
-
-
-def run(command, parser):
-    """Calls a command with its parser, and returns its exit status.
-
-    Ctrl-C and SIGTERM end it with one line, status 130 and 143.
-    """
-    global _program
-    _program = parser.prog
-    sys.stdout = sys.stdout or open(os.devnull, 'w')   # None where they are closed
-    sys.stderr = sys.stderr or open(os.devnull, 'w')
-    if isinstance(sys.stdout, io.TextIOWrapper):  # not in a notebook
-        sys.stdout.reconfigure(errors='backslashreplace')  # for file names that it cannot show
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        with parser.reporting(status=1):
-            status = command(parser)
-            sys.stdout.flush()
-        return status
-    except KeyboardInterrupt as interruption:
-        say('interrupted')
-        parser.exit(interruption_status(interruption))  # of several processes, each
-    finally:
-        try:
-            sys.stdout.flush()
-        except OSError:  # it has been said; Python would say it again
-            with contextlib.suppress(AttributeError, OSError):  # a stream that is no file
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _interrupt(number, _):
-    raise KeyboardInterrupt(number)
-
-
-def interruption_status(interruption):
-    """The exit status for a KeyboardInterrupt, which may hold the number of another signal."""
-    return 128 + (interruption.args or (signal.SIGINT,))[0]
-
-
-def say(message):
-    """Writes one line, with the command's name, to standard error, if there still is one."""
-    with contextlib.suppress(OSError):
-        print(f'{_program or os.path.basename(sys.argv[0])}: {" ".join(message.split())}',
-              file=sys.stderr, flush=True)
-
-
-def shows_progress(stream):
-    """Whether a stream is a terminal, for which progress is shown. Open MPI gives each process one,
-    which is none to the user."""
-    return stream.isatty() and 'OMPI_COMM_WORLD_RANK' not in os.environ
+    return f'--{name[2:].replace("-", "_")}{equals}{value}'
 
 
 def whole_number(least, most=None):
-    """An argparse type: int from `least` to `most`."""
+    """Makes an argparse type: an int from `least` to `most`."""
     def parse(text):
         value = int(text)
         if value < least or most is not None and value > most:
-            raise argparse.ArgumentTypeError('must be {}, got {}'.format(
-                'at least {}'.format(least) if most is None else 'from {} to {}'.format(least, most),
-                text))
+            bounds = f'at least {least}' if most is None else f'from {least} to {most}'
+            raise argparse.ArgumentTypeError(f'must be {bounds}, got {text}')
         return value
-    parse.__name__ = 'whole number'  # argparse names it where int() fails
+    parse.__name__ = 'whole number'  # argparse says so if int() fails
     return parse
 
 
-def _number(is_right, words):
+def _number(is_valid, bounds):
     def parse(text):
         value = float(text)
-        if not is_right(value):
-            raise argparse.ArgumentTypeError('must be {}, got {}'.format(words, text))
+        if not is_valid(value):
+            raise argparse.ArgumentTypeError(f'must be {bounds}, got {text}')
         return value
-    parse.__name__ = 'number'  # argparse names it where float() fails
+    parse.__name__ = 'number'  # argparse says so if float() fails
     return parse
 
 
@@ -148,67 +88,64 @@ decay_factor = _number(lambda x: 0 < x <= 1, 'above 0, at most 1')
 average_factor = _number(lambda x: 0 <= x < 1, '0 or above, below 1')
 
 
-def add_device_options(parser):
-    """--gpu and --device, of which one may be given."""
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument('--gpu', '-g', type=int, default=-1, metavar='N',
-                       help='number of the GPU; negative for the CPU (default: %(default)s)')
-    group.add_argument('--device', metavar='SPEC',
-                       help="Chainer's name of a device, such as @numpy or @cupy:0, instead of --gpu")
+def run(command, parser):
+    """Calls a command with its parser, and returns the exit status, None for 0.
 
-
-def add_tf32_option(parser):
-    parser.add_argument('--tf32', action='store_true',
-                        help='multiply in TensorFloat-32, which NVIDIA GPUs have from Ampere on: '
-                             'faster, and rounded to 10 bits instead of 23 (default: off)')
-
-
-def check_memory(size, what):
-    """Raises: MemoryError where the machine has less memory than `size` bytes.
-
-    The system promises more than it has, and ends a process that takes it at its word.
+    Ctrl-C and SIGTERM end the command with one line, and status 130 or 143. The standard streams
+    may be closed, or they may be objects such as a notebook's.
     """
-    there = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
-    if size > there:
-        raise MemoryError('{} would need {:.3g} GB, this machine has {:.3g}'.format(
-            what, size / 1e9, there / 1e9))
+    global _program
+    _program = parser.prog
+    sys.stdout = sys.stdout or open(os.devnull, 'w')   # None if it is closed
+    sys.stderr = sys.stderr or open(os.devnull, 'w')
+    if isinstance(sys.stdout, io.TextIOWrapper):       # not in a notebook
+        sys.stdout.reconfigure(errors='backslashreplace')  # for file names that it cannot show
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with parser.reporting(status=1):
+            status = command(parser)
+            sys.stdout.flush()
+        return status
+    except KeyboardInterrupt as interruption:
+        say('interrupted')
+        parser.exit(interruption_status(interruption))  # in a team, ends all processes
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError:  # already reported; without this, Python would report it again
+            with contextlib.suppress(AttributeError, OSError):  # the stream may not be a file
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def use_device(args):
-    """Makes the device that the options name the current one; on a CPU, keeps memory for large arrays.
+def _interrupt(number, _):
+    raise KeyboardInterrupt(number)
 
-    Returns: the Chainer device.
 
-    Raises: ValueError where it is not there.
+def interruption_status(interruption):
+    """The exit status for a KeyboardInterrupt, whose argument may be the number of a signal."""
+    return 128 + (interruption.args or (signal.SIGINT,))[0]
+
+
+def reason(error):
+    """What an exception means, in words."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f'{error.filename!r}: {error.strerror}'
+    if isinstance(error, MemoryError):
+        return f'not enough memory: {error}'
+    return str(error) or type(error).__name__
+
+
+def say(message):
+    """Writes one line to standard error, after the command's name; nothing if it is closed."""
+    with contextlib.suppress(OSError):
+        print(f'{_program or os.path.basename(sys.argv[0])}: {" ".join(message.split())}',
+              file=sys.stderr, flush=True)
+
+
+def shows_progress(stream):
+    """Whether a stream is a terminal, in which progress is shown.
+
+    Open MPI gives each process a terminal that the user does not see.
     """
-    specifier = args.device
-    if specifier is None:
-        specifier = '@cupy:{}'.format(args.gpu) if args.gpu >= 0 else '@numpy'
-    tf32 = getattr(args, 'tf32', False)
-    if tf32:
-        os.environ['CUPY_TF32'] = '1'  # CuPy reads it at the first product
-    try:
-        device = chainer.get_device(specifier)
-        device.use()
-    except Exception as error:  # CuPy's own errors included, which cannot be named without CuPy
-        reason = str(error).strip().split('\n')[0]
-        if 'cupy' in specifier or specifier.isdigit():
-            reason = _why_no_gpu() or reason
-        raise ValueError('cannot use the device {!r} ({}): give --gpu -1 for the CPU'.format(
-            specifier, reason)) from error
-    if tf32 and device.xp is np:
-        raise ValueError('--tf32 is for NVIDIA GPUs: give --gpu, or leave it out')
-    if device.xp is np:
-        threads.keep_freed_memory()
-    return device
-
-
-def _why_no_gpu():
-    try:
-        import cupy
-    except ImportError:
-        return 'CuPy is not installed: requirements.txt says which one fits'
-    try:
-        return 'this machine has {} CUDA device(s)'.format(cupy.cuda.runtime.getDeviceCount())
-    except Exception as error:
-        return 'CuPy finds no NVIDIA GPU: {}'.format(error)
+    return stream.isatty() and 'OMPI_COMM_WORLD_RANK' not in os.environ

@@ -6,7 +6,7 @@ import chainer
 import numpy as np
 from chainer.backends import cuda
 
-SLICE = 2 ** 21  # outputs that are turned into float64 at a time
+SLICE = 2 ** 21  # number of outputs that are converted to float64 at once
 
 
 class Likelihood(NamedTuple):
@@ -27,20 +27,20 @@ class Likelihood(NamedTuple):
 
 
 def likelihood(model, dataset, batchsize=100, draws=None, progress=None):
-    """The negative log-likelihood of a data set, a `Likelihood`.
+    """Measures the negative log-likelihood of a data set, a `Likelihood`.
 
-    The error is the standard error of the mean over the images, which are the independent samples:
-    several draws of an image count as one, their mean.
+    The errors are standard errors of the mean over the images, which are independent. Several
+    samples of a binarized image count as one value, their mean.
 
     Args:
-        model: of one of the families; a conditional one gets the classes of the images.
+        model: of one of the families. A conditional model gets the classes of the images.
         dataset: a `wavenet.data.images.ImageDataset`, on the model's device, of the model's levels.
-        batchsize: images at once.
-        draws: of a data set that binarizes: how many times each image is drawn, differently; by
-            default once, as for the tests during training.
+        batchsize: number of images that are computed at once.
+        draws: how many times each image of a binarized data set is sampled. By default, the images
+            are sampled once, as for the tests during training.
         progress: called with the number of images that are done since the last call.
 
-    Raises: ValueError for a data set that does not fit the model, and where the likelihood is not
+    Raises: ValueError for a data set that does not fit the model, and for a likelihood that is not
         finite.
     """
     numbers = range(1, 1 + draws) if draws else [0]
@@ -53,9 +53,9 @@ def likelihood(model, dataset, batchsize=100, draws=None, progress=None):
 
 
 def image_nats(model, dataset, batchsize=100, number=0, progress=None):
-    """The negative log-likelihood of each image: nats, float64 (N,), on the host.
+    """Measures the negative log-likelihood of each image in nats: float64 (N,) on the host.
 
-    Args: as of `likelihood`; `number` is the number of the draw.
+    Args: as of `likelihood`; binarized images are sampled for the `number`-th time, from 0 on.
 
     Raises: as `likelihood`.
     """
@@ -76,9 +76,13 @@ def image_nats(model, dataset, batchsize=100, number=0, progress=None):
 
 
 def _nats(distribution, outputs, targets):
-    """Outputs (B, outputs, C, H, W) and targets (B, C, H, W) → a list of float64 arrays, -log p of
-    some images each."""
-    # In float64, so that a mean over many values and images is right to the last digit
+    """The nats of some images: a list of float64 arrays, each of a part of the images.
+
+    Args:
+        outputs: of the model, float32 (B, outputs, C, H, W).
+        targets: int32 (B, C, H, W).
+    """
+    # In float64, so that sums over many values and images are exact to the last digit
     step = max(1, SLICE // outputs[0].size)
     return [cuda.to_cpu(distribution.nll(outputs[start:start + step].astype('d'),
                                          targets[start:start + step]).array)

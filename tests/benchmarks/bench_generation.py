@@ -15,7 +15,7 @@ import wavenet  # noqa: E402, F401, I001  before Chainer
 import chainer  # noqa: E402
 import numpy as np  # noqa: E402
 
-from wavenet import cli, models, sampling  # noqa: E402
+from wavenet import cli, devices, models, sampling  # noqa: E402
 from wavenet.families.gated import model as gated  # noqa: E402
 
 COLORS, BLOCKS, OUT_HIDDEN_DIMS, LEVELS = 3, 15, 16, 8
@@ -24,7 +24,7 @@ HIDDEN_DIMS = {'pixelcnn': 256, 'gated': 128}  # train.py's defaults
 
 def make_parser():
     parser = cli.ArgumentParser(description=__doc__.split('\n')[0])
-    cli.add_device_options(parser)
+    devices.add_device_options(parser)
     parser.add_argument('--model', choices=sorted(HIDDEN_DIMS), default='pixelcnn',
                         help='the model to measure (default: %(default)s)')
     parser.add_argument('--repeats', type=cli.whole_number(1), default=5, metavar='N',
@@ -120,7 +120,7 @@ def main():
     parser = make_parser()
     args = parser.parse_args()
     with parser.reporting():
-        device = cli.use_device(args)
+        device = devices.use_device(args)
     np.random.seed(0)
     model = make_model(args.model)
     model.to_device(device)

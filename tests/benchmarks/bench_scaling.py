@@ -24,7 +24,7 @@ import wavenet  # noqa: E402, F401, I001  before Chainer
 import chainer  # noqa: E402
 import numpy as np  # noqa: E402
 
-from wavenet import cli, models  # noqa: E402
+from wavenet import cli, devices, models  # noqa: E402
 from wavenet.functions import threads  # noqa: E402
 from wavenet.training import data_parallel, teams  # noqa: E402
 
@@ -207,7 +207,7 @@ def print_predicted(args):
 
 def make_parser():
     parser = cli.ArgumentParser(description=__doc__.split('\n')[0])
-    cli.add_device_options(parser)
+    devices.add_device_options(parser)
     teams.add_option(parser)
     parser.add_argument('--repeats', type=cli.whole_number(1), default=7, metavar='N',
                         help='how often all rows are measured (default: %(default)s)')
@@ -229,7 +229,7 @@ def main():
     cores = len(os.sched_getaffinity(0))
     with team.reporting():
         team.connect(args)
-        device = cli.use_device(args)
+        device = devices.use_device(args)
         if team.size < 2:
             raise ValueError('start it with mpiexec -n 2 --bind-to none')
     worker = Worker(team, device)

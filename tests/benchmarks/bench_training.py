@@ -25,7 +25,7 @@ import chainer  # noqa: E402
 import chainer.functions as F  # noqa: E402
 import numpy as np  # noqa: E402
 
-from wavenet import cli, models  # noqa: E402
+from wavenet import cli, devices, models  # noqa: E402
 from wavenet.families.gated import model as gated  # noqa: E402
 from wavenet.functions import masked_convolution  # noqa: E402
 
@@ -237,8 +237,8 @@ def profile(device, kind):
 
 def main():
     parser = cli.ArgumentParser(description=__doc__.split('\n')[0])
-    cli.add_device_options(parser)
-    cli.add_tf32_option(parser)
+    devices.add_device_options(parser)
+    devices.add_tf32_option(parser)
     parser.add_argument('--model', choices=sorted(SIZES), default='pixelcnn',
                         help='the model to measure (default: %(default)s)')
     parser.add_argument('--repeats', type=cli.whole_number(1), default=5, metavar='N',
@@ -246,7 +246,7 @@ def main():
     parser.add_argument('--only', nargs=3, help=argparse.SUPPRESS)  # `measure_memory` uses it
     args = parser.parse_args()
     with parser.reporting():
-        device = cli.use_device(args)
+        device = devices.use_device(args)
     gpu = None if device.xp is np else device.device.id
     if args.only:
         peer, *size = args.only

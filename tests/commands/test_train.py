@@ -12,7 +12,7 @@ from wavenet.commands import generate as generate_script
 from wavenet.commands import train as train_script
 from wavenet.data.load import load_dataset
 from wavenet.functions import threads
-from wavenet.training import extensions
+from wavenet.training.outputs import LossPlot
 
 # What a run leaves
 
@@ -177,7 +177,7 @@ def test_an_interval(train, tmp_path):
     # The plot is against the iteration
     report = types.SimpleNamespace(log=log(tmp_path))
     trainer = types.SimpleNamespace(out=str(tmp_path), get_extension=lambda name: report)
-    extensions.LossPlot(['main/nll', 'validation/main/nll'], 'iteration')(trainer)
+    LossPlot(['main/nll', 'validation/main/nll'], 'iteration')(trainer)
     assert (tmp_path / 'out/loss.png').read_bytes() == (tmp_path / 'loss.png').read_bytes()
 
 

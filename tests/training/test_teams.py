@@ -27,6 +27,18 @@ def test_nothing_of_mpi_is_imported(images, process, tmp_path):
     assert result.stdout.splitlines()[-1] == '[]', result.stderr
 
 
+def test_help_imports_no_more_than_it_needs(process, tmp_path):
+    (tmp_path / 'script.py').write_text(
+        "import sys\nfrom wavenet.commands import generate, train\n"
+        "for command in (train, generate):\n"
+        "    try:\n        command.main()\n    except SystemExit:\n        pass\n"
+        "print([name for name in sys.modules\n"
+        "       if name.startswith(('matplotlib', 'mpi4py', 'chainermn', 'cupy'))])\n")
+    result = process(str(tmp_path / 'script.py'), '--help')
+    assert '--communicator' in result.stdout
+    assert result.stdout.splitlines()[-1] == '[]', result.stderr
+
+
 @pytest.mark.parametrize('environment', [{}, {'OMPI_COMM_WORLD_RANK': '0'}, {'PMI_RANK': '0'}])
 def test_mpi_is_not_there(monkeypatch, capsys, environment):
     monkeypatch.setitem(sys.modules, 'mpi4py', None)
@@ -53,7 +65,7 @@ def test_one_rank_says_that_mpi_is_not_there(monkeypatch, capsys, name):
 def test_mpiexec_of_another_mpi(ranks, images, tmp_path):
     # It starts processes that do not know of each other, such as this one
     result = ranks(1, 'train.py', '--dataset', images, PMI_SIZE='2')
-    assert result.returncode == 2 and 'mpiexec is of another MPI' in result.stderr
+    assert result.returncode == 2 and 'mpiexec belongs to another MPI' in result.stderr
 
 
 @pytest.fixture

@@ -2,15 +2,16 @@
 
     python -m wavenet.evaluate --model out/model.npz --dataset mnist
 
-A model of two levels has three such numbers. Images become black and white in one of three ways, and
-papers differ in which:
+For a model of two levels there are three such numbers, because papers make images black and white
+in different ways:
 
-threshold: white where the intensity is at least 0.5, the post's two levels.
-static: white with the intensity as its probability, drawn once; the draw that `train.py --binarize`
-    with the same seed tests on. Papers use a draw that H. Larochelle has published; this is another.
-dynamic: the same, drawn several times.
+threshold: white if the intensity is at least 0.5, as in the post.
+static: sampled once, with the intensity as the probability of white. It is the sample on which
+    `train.py --binarize` with the same seed tests. Papers use a sample that H. Larochelle has
+    published, which is another one.
+dynamic: sampled several times.
 
-A model of more levels has one number, with the intensities quantized to its levels.
+For a model of more levels there is one number; the intensities are quantized to its levels.
 """
 import math
 import sys
@@ -18,37 +19,37 @@ import sys
 import numpy as np
 import tqdm
 
-from wavenet import cli, serialization
-from wavenet.data.load import load_dataset
+from wavenet import cli, devices, serialization
+from wavenet.data.load import LOADERS
 from wavenet.families import registry
 from wavenet.likelihood import check_fit, likelihood
 
 BINARIZATIONS = ('threshold', 'static', 'dynamic')
-ROW = '{:34}{:>12}{:>8}{:>11}{:>8}'
 
 
 def make_parser():
+    """Makes the parser of the command."""
     parser = cli.ArgumentParser(prog='python -m wavenet.evaluate',
                                 description='Measures the likelihood of a test set.')
-    add = parser.add_argument
-    count = cli.whole_number(1)
+    add, count = parser.add_argument, cli.whole_number(1)
     add('--model', '-m', required=True, metavar='FILE',
         help="out/model.npz, or the author's pixelcnn_N or snapshot_iter_N")
     add('--dataset', required=True, metavar='NAME',
-        help='digits, mnist, cifar10 (or cifar), or a path: a folder of images, an .npz')
+        help='digits, mnist, cifar10 (or cifar), or a path: a folder of images, an .npz file')
     add('--data', metavar='DIR', help='folder that holds the files of mnist or cifar10')
     add('--binarization', nargs='+', choices=BINARIZATIONS, metavar='WAY',
-        help='of models of two levels: one or more of threshold, static and dynamic (default: all)')
+        help='for a model of two levels: one or more of threshold, static and dynamic '
+             '(default: all)')
     add('--draws', type=count, default=5, metavar='N',
-        help='dynamic: times that each image is drawn (default: %(default)s)')
+        help='dynamic: how many times each image is sampled (default: %(default)s)')
     add('--seed', type=cli.whole_number(0, 2 ** 32 - 1), default=0, metavar='N',
-        help='of the draws; train.py tests on the static one of its own seed '
+        help='seed of these samples; train.py tests on the static one of its own seed '
              '(default: %(default)s)')
     add('--test_limit', type=count, metavar='N', help='the first N test images only (default: all)')
     add('--batchsize', '-b', type=count, default=100, metavar='N',
-        help='images at once (default: %(default)s)')
-    cli.add_device_options(parser)
-    cli.add_tf32_option(parser)
+        help='images that are computed at once (default: %(default)s)')
+    devices.add_device_options(parser)
+    devices.add_tf32_option(parser)
     return parser
 
 
@@ -58,68 +59,89 @@ def main():
 
 
 def run(parser):
+    """Measures as the options say, and prints a table."""
     args = parser.parse_args()
-    np.seterr(over='ignore', invalid='ignore')  # image_nats says it better
+    np.seterr(over='ignore', invalid='ignore')  # image_nats has a better message
     with parser.reporting():
-        device = cli.use_device(args)
+        device = devices.use_device(args)
         model = serialization.load_model(args.model)
-        levels = model.distribution.levels
-        if args.binarization and levels != 2:
-            raise ValueError('--binarization is for models of 2 levels, this one has {}'.format(
-                levels))
         model.to_device(device)
-        tests = {}
-        for way in args.binarization or (BINARIZATIONS if levels == 2 else ['quantized']):
-            drawn = way in ('static', 'dynamic')
-            _, tests[way] = load_dataset(args.dataset, model.in_channels, levels, args.data,
-                                          drawn, args.seed, args.test_limit)
-            tests[way].to_device(device)
-        check_size(args, model, tests[way])
-        check_fit(model, tests[way])
-    print(describe(args, model, tests[way]))
-    print(ROW.format('', 'nats/image', 'error', 'bits/dim', 'error'))
+        tests = load_tests(args, model, device)
+        for test in tests.values():
+            check_size(args, model, test)
+            check_fit(model, test)
+    print(describe(args, model, test))
+    print(f'{"":34}{"nats/image":>12}{"error":>8}{"bits/dim":>11}{"error":>8}')
     for way, test in tests.items():
         draws = args.draws if way == 'dynamic' else None
         with tqdm.tqdm(total=len(test) * (draws or 1), unit='image', desc=way, leave=False,
-                       disable=not sys.stderr.isatty()) as bar:
+                       disable=not cli.shows_progress(sys.stderr)) as bar:
             result = likelihood(model, test, args.batchsize, draws, bar.update)
-        print(table_row(args, way, levels, result), flush=True)
+        print(table_row(args, way, test.levels, result), flush=True)
+
+
+def load_tests(args, model, device):
+    """Loads the test images on a device: {binarization, or 'quantized': data set}.
+
+    Raises: ValueError if --binarization is given for a model of more than two levels; what the
+        data set's loader raises.
+    """
+    levels = model.distribution.levels
+    if args.binarization and levels != 2:
+        raise ValueError(f'--binarization is for models of 2 levels, this one has {levels}')
+    load = LOADERS[registry.get(model.family).data]
+    tests = {}
+    for way in args.binarization or (BINARIZATIONS if levels == 2 else ['quantized']):
+        binarize = way in ('static', 'dynamic')
+        _, tests[way] = load(args.dataset, model.in_channels, levels, args.data, binarize,
+                             args.seed, args.test_limit)
+        tests[way].to_device(device)
+    return tests
 
 
 def check_size(args, model, test):
-    """Raises: ValueError for images of another size than the model's; MemoryError where a batch is
-    too large for the machine."""
+    """Limits the batch to the number of images.
+
+    Raises: ValueError for images of another size than those of the model's training; MemoryError if
+        a batch needs more memory than the machine has.
+    """
     size = model.about.get('height'), model.about.get('width')
-    if None not in size and size != test.shape[1:]:
-        raise ValueError('{}: its pictures are {}×{}, the images of {} {}×{}'.format(
-            args.model, *size[::-1], args.dataset, *test.shape[:0:-1]))
+    _, height, width = test.shape
+    if None not in size and size != (height, width):
+        raise ValueError(f'{args.model}: it is for images of {size[1]}×{size[0]}, those of '
+                         f'{args.dataset} are {width}×{height}')
     args.batchsize = min(args.batchsize, len(test))
-    # A few of the widest layers at a time, and the outputs with what they are turned into
+    # A few of the widest layers at once, and the outputs with their probabilities
     shapes = registry.get(model.family).shapes(model.config)
-    maps = (4 * max(shape[0] for shape in shapes.values())
-            + 3 * model.distribution.levels * model.in_channels)
-    cli.check_memory(4 * args.batchsize * test.shape[1] * test.shape[2] * maps,
-                     'a batch of {} images'.format(args.batchsize))
+    values_of_a_pixel = (4 * max(shape[0] for shape in shapes.values())
+                         + 3 * model.distribution.levels * model.in_channels)
+    devices.check_memory(4 * args.batchsize * height * width * values_of_a_pixel,
+                         f'a batch of {args.batchsize} images')
 
 
 def describe(args, model, test):
-    """What is measured, in a line"""
-    training = ''
-    if type(model.about.get('iteration')) is int:  # a stranger's file may hold anything there
-        training = ', trained for {} iterations{}'.format(
-            model.about['iteration'], ' with --binarize' if model.about.get('binarize') else '')
-    return '{}{}{}; test images of {}: {}, {}×{}, {}, {} levels'.format(
-        registry.get(model.family).title, ', conditioned on the class' if model.num_classes else '', training, args.dataset,
-        len(test), test.shape[2], test.shape[1], 'RGB' if test.shape[0] == 3 else 'grayscale',
-        test.levels)
+    """One line that says which model is measured, and on which images."""
+    about = model.about
+    words = [registry.get(model.family).title]
+    if model.num_classes:
+        words.append('conditioned on the class')
+    if type(about.get('iteration')) is int:  # a stranger's file may hold anything there
+        binarized = ' with --binarize' if about.get('binarize') else ''
+        words.append(f'trained for {about["iteration"]} iterations{binarized}')
+    channels, height, width = test.shape
+    return (f'{", ".join(words)}; test images of {args.dataset}: {len(test)}, {width}×{height}, '
+            f'{"RGB" if channels == 3 else "grayscale"}, {test.levels} levels')
 
 
 def table_row(args, way, levels, result):
+    """A line of the table for a `Likelihood`."""
     what = {'threshold': 'threshold: white from 0.5 on',
-            'static': 'static: one draw, of seed {}'.format(args.seed),
-            'dynamic': 'dynamic: {} draws of each image'.format(args.draws),
-            'quantized': 'quantized to {} levels'.format(levels)}[way]
-    errors = ['-' if math.isnan(error) else '{:.{}f}'.format(error, digits) for error, digits in (
-        (result.nats_error, 2), (result.bits_per_dim_error, 4))]
-    return ROW.format(what, '{:.2f}'.format(result.nats), errors[0],
-                      '{:.4f}'.format(result.bits_per_dim), errors[1])
+            'static': f'static: one sample, of seed {args.seed}',
+            'dynamic': f'dynamic: {args.draws} samples of each image',
+            'quantized': f'quantized to {levels} levels'}[way]
+    return (f'{what:34}{result.nats:12.2f}{_error(result.nats_error, 2):>8}'
+            f'{result.bits_per_dim:11.4f}{_error(result.bits_per_dim_error, 4):>8}')
+
+
+def _error(error, digits):
+    return '-' if math.isnan(error) else f'{error:.{digits}f}'

@@ -1,23 +1,29 @@
-"""The options of train.py that depend on the family of the model: its sizes, its recipe."""
+"""The options of train.py that depend on the family of the model: its sizes and its recipe."""
 from wavenet import cli
 from wavenet.families import registry
 
+# Options whose defaults are fields of `wavenet.families.family.Recipe`
 RECIPE = ('batchsize', 'learning_rate', 'lr_decay', 'average', 'clip', 'weight_decay')
 
 
-def add(parser):
-    """Adds the options of all families. An option that several have is added once; its default
-    depends on the family, so the parser's is None, see `fill_in`."""
-    for flag, options in _options().items():
+def add(group):
+    """Adds the options of all families to a parser or a group of its options.
+
+    An option of several families is added once. Its default is None, because the default depends on
+    the family: see `fill_in`.
+    """
+    for options in _options().values():
         option = next(iter(options.values()))
-        words = {} if option.choices else {'type': cli.whole_number(option.least)}
-        parser.add_argument(*option.flags, choices=option.choices, metavar=option.metavar,
-                            help=_help(options), **words)
+        kind = {} if option.choices else {'type': cli.whole_number(option.least)}
+        group.add_argument(*option.flags, choices=option.choices, metavar=option.metavar,
+                           help=_help(options), **kind)
 
 
 def fill_in(parser, args):
-    """Fills in the defaults of the family that `args.model` names, for options that were not given.
-    An option that this family does not have is an error."""
+    """Fills in the defaults of the family `args.model` for the options that were not given.
+
+    An option that this family does not have is a mistake.
+    """
     family = registry.get(args.model)
     for flag, options in _options().items():
         name = flag.lstrip('-')
@@ -32,11 +38,11 @@ def fill_in(parser, args):
 
 
 def defaults(name):
-    """The defaults of an option of the recipe, in words: "16", or "0; gated 1"."""
+    """The default of an option of the recipe as a text, such as '16' or '0; gated 1'."""
     values = {family.name: getattr(family.recipe, name) for family in registry.FAMILIES.values()}
     first = next(iter(values.values()))
     others = [f'{family} {value:g}' for family, value in values.items() if value != first]
-    return '; '.join([f'{first:g}'] + others)
+    return '; '.join([f'{first:g}', *others])
 
 
 def _options():
@@ -49,8 +55,8 @@ def _options():
 
 
 def _help(options):
-    """What an option says in each family, and its default"""
-    words = [f'{option.help} (default: {option.default})' for option in options.values()]
-    if len(set(words)) == 1 and len(options) == len(registry.FAMILIES):
-        return words[0]
-    return '; '.join(f'{name}: {text}' for name, text in zip(options, words))
+    """The help of an option, with the defaults, of the families that have it."""
+    texts = [f'{option.help} (default: {option.default})' for option in options.values()]
+    if len(set(texts)) == 1 and len(options) == len(registry.FAMILIES):
+        return texts[0]
+    return '; '.join(f'{name}: {text}' for name, text in zip(options, texts))

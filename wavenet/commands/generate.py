@@ -1,50 +1,77 @@
-"""Draws pictures from a model that train.py has saved, or the author's train.py."""
+"""Generates images from a model that train.py, or the author's train.py, has saved."""
 import os
 import sys
+from typing import NamedTuple, Optional
 
-import wavenet  # noqa: F401  before Chainer, which it makes importable
 import numpy as np
 import tqdm
 from chainer.backends import cuda
 
-from wavenet import cli, pictures, sampling, serialization
+from wavenet import cli, devices, pictures, sampling, serialization
 from wavenet.data.image_files import read_images
 from wavenet.storage import files
 from wavenet.training import teams
 
-MOST_PIXELS = 512 * 512  # of a picture, where the model's file alone says how large it is
+DEFAULT_SIZE = 28        # of images, if neither the options nor the model's file say it
+MOST_PIXELS = 512 * 512  # of an image whose size is said by the model's file alone
+
+
+class Plan(NamedTuple):
+    """What is to be generated.
+
+    Attributes:
+        shape: (B, C, H, W).
+        lines: number of lines of images in the output file.
+        class_ids: classes of the images, (B,); None for all classes in turn, or no classes.
+        originals: the images to complete, floating (N, C, H, W), or None.
+    """
+
+    shape: tuple
+    lines: int
+    class_ids: Optional[np.ndarray]
+    originals: Optional[np.ndarray]
 
 
 def make_parser():
-    parser = cli.ArgumentParser(description=__doc__)
-    add = parser.add_argument
-    size = cli.whole_number(1)
+    """Makes the parser of generate.py."""
+    parser = cli.ArgumentParser(check=check, description=__doc__)
+    add, count = parser.add_argument, cli.whole_number(1)
     add('--model', '-m', required=True, metavar='FILE',
         help="out/model.npz, or the author's pixelcnn_N or snapshot_iter_N")
-    cli.add_device_options(parser)
+    devices.add_device_options(parser)
     teams.add_option(parser)
-    add('--count', '-c', type=size, default=10, metavar='N',
-        help='N x N pictures, in a square, or, of a model with classes, N of each '
+    add('--count', '-c', type=count, default=10, metavar='N',
+        help='generate N x N images in a square, or, from a model with classes, N of each class '
              '(default: %(default)s)')
     add('--output', '-o', default='samples.png', metavar='FILE',
-        help='the picture, .png or .jpg (default: %(default)s)')
+        help='the image file, .png or .jpg (default: %(default)s)')
     add('--seed', type=cli.whole_number(0, 2 ** 32 - 1), metavar='N',
-        help='of the draws: the same seed gives the same pictures (default: other pictures each time)')
-    add('--height', type=size, metavar='N', help="height of a picture (default: the training images', or 28)")
-    add('--width', type=size, metavar='N', help="width of a picture (default: the training images', or 28)")
-    add('--scale', type=size, default=1, metavar='N',
-        help='draw a pixel as N x N, to see small pictures (default: %(default)s)')
+        help='seed of the samples: the same seed gives the same images (default: a random one)')
+    add('--height', type=count, metavar='N',
+        help=f"height of an image (default: the training images', or {DEFAULT_SIZE})")
+    add('--width', type=count, metavar='N',
+        help=f"width of an image (default: the training images', or {DEFAULT_SIZE})")
+    add('--scale', type=count, default=1, metavar='N',
+        help='show a pixel as N x N; above 1, lines separate the images (default: %(default)s)')
     add('--method', choices=('cached', 'naive'), default='cached',
-        help="naive: the post's loop, the same pictures in thousands of times the time "
+        help="naive: the post's loop, which gives the same images in thousands of times the time "
              '(default: %(default)s)')
     add('--label', '-l', type=cli.whole_number(0), metavar='K',
-        help='class of all pictures, for a model with classes (default: a row of each)')
+        help='class of all images, for a model with classes (default: a row of each class)')
     add('--complete', nargs='+', metavar='IMAGE',
-        help='draw what is below the first --rows rows of image files, N times each: a line of '
-             'original, what is kept, completions')
+        help='keep the first --rows rows of these image files and generate the rest, --count times '
+             'each; a line shows an image, what was kept of it, and its completions')
     add('--rows', type=cli.whole_number(0), metavar='N', help='rows that --complete keeps')
-    add('--gif', metavar='FILE', help='write the drawing, too, as an animation')
+    add('--gif', metavar='FILE', help='also write the generation as an animation')
     return parser
+
+
+def check(parser, args):
+    """Checks options that depend on each other."""
+    if (args.complete is None) != (args.rows is None):
+        parser.error('--complete and --rows go together')
+    if args.complete and (args.height or args.width):
+        parser.error('--complete takes height and width from the images')
 
 
 def main():
@@ -53,71 +80,101 @@ def main():
 
 
 def run(parser):
+    """Generates images as the options say, as one of several processes if they say so."""
     args, team = teams.join(parser)
-    if (args.complete is None) != (args.rows is None):
-        parser.error('--complete and --rows go together')
-    if args.complete and (args.height or args.width):
-        parser.error('--complete takes height and width from the images')
-    np.seterr(over='ignore', invalid='ignore')  # sampling.generate says it better
+    np.seterr(over='ignore', invalid='ignore')  # sampling.generate has a better message
     if args.seed is None:
         args.seed = team.bcast(np.random.randint(2 ** 32))
     with team.reporting():
         team.connect(args)
-        for path, formats in ((args.output, pictures.IMAGE_FORMATS), (args.gif, pictures.ANIMATION_FORMATS)):
-            if path is not None:
-                pictures.file_format(path, formats)
-                if team.rank == 0:
-                    files.check_target(path)
-        for path in args.complete or []:
-            if os.path.realpath(path) in map(os.path.realpath, filter(None, (args.output, args.gif))):
-                raise ValueError(
-                    '{}: this image would be overwritten: give another --output'.format(path))
-        device = cli.use_device(args)
+        check_files(args, team)
+        device = devices.use_device(args)
         model = serialization.load_model(args.model)
-        if args.label is not None and args.label >= model.num_classes:
-            raise ValueError('--label {}: the model has {}'.format(
-                args.label, 'classes 0 to {}'.format(model.num_classes - 1) if model.num_classes else
-                'no classes'))
-        if args.complete and model.num_classes and args.label is None:
-            raise ValueError('--complete needs --label, too: the model has classes 0 to {}'.format(
-                model.num_classes - 1))
-        originals = given = None
-        height = args.height or model.about.get('height', 28)
-        width = args.width or model.about.get('width', 28)
-        lines = args.count if args.label is not None else model.num_classes or args.count
-        batch = lines * args.count
-        if args.complete:
-            originals = read_images(args.complete, model.in_channels)
-            batch, (height, width) = len(originals) * args.count, originals.shape[2:]
-            if args.rows > height:
-                raise ValueError('--rows {}: the images have {} rows'.format(args.rows, height))
-        elif height * width > MOST_PIXELS and not (args.height and args.width):
-            raise ValueError('{}: its pictures are {}×{}: give --height and --width'.format(
-                args.model, width, height))
-        values = batch * model.in_channels * height * width
-        # Draws, pictures, and what is made of them on the way to a file
-        cli.check_memory(values * (8 + 4 + 16 * args.scale ** 2), '{} pictures'.format(batch))
-        if args.complete:
-            given = originals.repeat(args.count, axis=0), args.rows
-        class_ids = None if args.label is None else np.full(batch, args.label)
+        plan = make_plan(args, model)
         model.to_device(device)
-        with tqdm.tqdm(total=height * width, unit='pixel',
-                       disable=team.rank or not cli.shows_progress(sys.stderr)) as bar:
-            samples = sampling.generate(model, (batch, model.in_channels, height, width), args.seed,
-                                        args.method, given, teams.part(batch, team),
-                                        progress=bar.update, class_ids=class_ids)
+        samples = generate(args, team, model, plan)
     samples = np.concatenate(team.gather(cuda.to_cpu(samples)))
-    if team.rank:
-        return
-    with parser.reporting():
-        cells = pictures.completions(originals, samples, args.rows) if args.complete \
-            else pictures.grid(samples, lines)
-        pictures.save(args.output, cells, args.scale)
-        print(args.output)
-        if args.gif:
-            pictures.save_animation(args.gif, cells, args.scale, args.rows)
-            print(args.gif)
+    if team.rank == 0:
+        with parser.reporting():
+            save(args, plan, samples)
 
 
-if __name__ == '__main__':
-    sys.exit(main())
+def check_files(args, team):
+    """Raises: ValueError or OSError if an output file has a wrong ending, cannot be written, or
+    would replace one of the images to complete."""
+    outputs = [(args.output, pictures.IMAGE_FORMATS)]
+    if args.gif is not None:
+        outputs.append((args.gif, pictures.ANIMATION_FORMATS))
+    for path, formats in outputs:
+        pictures.file_format(path, formats)
+        if team.rank == 0:
+            files.check_target(path)
+    written = [os.path.realpath(path) for path, _ in outputs]
+    for path in args.complete or []:
+        if os.path.realpath(path) in written:
+            raise ValueError(f'{path}: this image would be overwritten: give another --output')
+
+
+def make_plan(args, model):
+    """What the options ask for, a `Plan`.
+
+    Raises: ValueError for options that do not fit the model or the images to complete; MemoryError
+        if the machine has too little memory.
+    """
+    check_label(args, model)
+    if args.complete:
+        originals = read_images(args.complete, model.in_channels)
+        count, _, height, width = originals.shape
+        lines = count
+        if args.rows > height:
+            raise ValueError(f'--rows {args.rows}: the images have {height} rows')
+    else:
+        originals = None
+        height = args.height or model.about.get('height', DEFAULT_SIZE)
+        width = args.width or model.about.get('width', DEFAULT_SIZE)
+        lines = model.num_classes if model.num_classes and args.label is None else args.count
+        if height * width > MOST_PIXELS and not (args.height and args.width):
+            raise ValueError(f'{args.model}: its images are {width}×{height}: give --height and '
+                             '--width')
+    batch = lines * args.count
+    # Random numbers, samples, and copies on the way to a file
+    bytes_of_a_value = 8 + 4 + 16 * args.scale ** 2
+    devices.check_memory(batch * model.in_channels * height * width * bytes_of_a_value,
+                         f'{batch} images')
+    class_ids = None if args.label is None else np.full(batch, args.label)
+    return Plan((batch, model.in_channels, height, width), lines, class_ids, originals)
+
+
+def check_label(args, model):
+    """Raises: ValueError for a --label that the model does not have, or one that is missing."""
+    classes = f'classes 0 to {model.num_classes - 1}' if model.num_classes else 'no classes'
+    if args.label is not None and args.label >= model.num_classes:
+        raise ValueError(f'--label {args.label}: the model has {classes}')
+    if args.complete and model.num_classes and args.label is None:
+        raise ValueError(f'--complete also needs --label: the model has {classes}')
+
+
+def generate(args, team, model, plan):
+    """Generates this rank's part of the images, floating (B, C, H, W), with a progress bar."""
+    batch, _, height, width = plan.shape
+    given = None
+    if plan.originals is not None:
+        given = plan.originals.repeat(args.count, axis=0), args.rows
+    with tqdm.tqdm(total=height * width, unit='pixel',
+                   disable=team.rank or not cli.shows_progress(sys.stderr)) as bar:
+        return sampling.generate(model, plan.shape, args.seed, args.method, given,
+                                 teams.part(batch, team), progress=bar.update,
+                                 class_ids=plan.class_ids)
+
+
+def save(args, plan, samples):
+    """Writes all images, and prints the names of the files."""
+    if plan.originals is None:
+        cells = pictures.grid(samples, plan.lines)
+    else:
+        cells = pictures.completions(plan.originals, samples, args.rows)
+    pictures.save(args.output, cells, args.scale)
+    print(args.output)
+    if args.gif:
+        pictures.save_animation(args.gif, cells, args.scale, args.rows)
+        print(args.gif)

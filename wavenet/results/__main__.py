@@ -16,7 +16,7 @@ import sys
 import numpy as np
 import tqdm
 
-from wavenet import cli, evaluate, pictures, sampling, serialization
+from wavenet import cli, devices, evaluate, pictures, sampling, serialization
 from wavenet.commands import train
 from wavenet.data import downloads
 from wavenet.data.load import LOADERS
@@ -213,7 +213,7 @@ def run(parser):
     names = check(parser, args)
     np.seterr(over='ignore', invalid='ignore')  # checks of the results report such numbers better
     with parser.reporting():
-        device = cli.use_device(args)
+        device = devices.use_device(args)
         files.make_folder(args.out)
         files.check_target(os.path.join(args.out, page.PAGE))
     failed = {}

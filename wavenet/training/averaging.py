@@ -1,4 +1,4 @@
-"""Averages of a model's weights, which predict better than the weights of any one step."""
+"""Averages of a model's weights, which predict better than the weights of a single step."""
 from chainer import training
 
 
@@ -6,19 +6,19 @@ class WeightAverage(training.Extension):
     """Keeps an exponential moving average of all parameters of a model.
 
     After iteration t: average ← d · average + (1 - d) · parameters, with
-    d = min(decay, (1 + t) / (10 + t)), so that the beginning, from which the average starts, is soon
-    forgotten: TensorFlow's `tf.train.ExponentialMovingAverage` with `num_updates`. PixelCNN++
-    (Salimans et al., 2017) is tested so, its code says with 0.9995.
+    d = min(decay, (1 + t) / (10 + t)), so that the average soon forgets the initial parameters.
+    TensorFlow's `tf.train.ExponentialMovingAverage` with `num_updates` does the same. The code of
+    PixelCNN++ (Salimans et al., 2017) tests such an average, with a decay of 0.9995.
 
     Args:
         source: the link whose parameters are averaged, on its device.
-        decay: below 1; the average is about one over the last 1 / (1 - decay) steps.
+        decay: below 1; the average covers about the last 1 / (1 - decay) steps.
 
     Attributes:
-        model: a copy of it with the averages as its parameters, in its snapshots, too.
+        model: a copy of the link whose parameters are the averages. Snapshots hold it.
     """
 
-    priority = training.PRIORITY_WRITER + 1  # before the test, which takes the average
+    priority = training.PRIORITY_WRITER + 1  # before the test, which uses the average
 
     def __init__(self, source, decay):
         self.source = source

@@ -1,8 +1,8 @@
-"""Training by a team: each rank has the whole model, and takes its part of each batch.
+"""Training by a team of processes: each rank has the whole model and computes its part of a batch.
 
-The parts are of one size, since Chainer fills the last batch of an epoch with images of the next
-epoch. So the mean over the ranks, which is ChainerMN's, is the mean over the batch, and N ranks
-with batches of b images train as one process does with batches of N · b.
+All parts have the same size, because Chainer fills up the last batch of an epoch with images of the
+next one. So ChainerMN's mean over the ranks is the mean over the batch, and N ranks with batches of
+b images train as one process does with batches of N · b images.
 """
 import signal
 
@@ -10,15 +10,16 @@ import chainer
 from chainer import serializers
 from chainer.training import PRIORITY_WRITER, StandardUpdater, extension
 
-from wavenet.training import extensions
 from wavenet.storage.npz import open_npz
+from wavenet.training.interruption import Interruption
+from wavenet.training.reports import Evaluator
 
 
 class Share(chainer.dataset.Iterator):
-    """This rank's part of each batch of an iterator, which all ranks have alike.
+    """This rank's part of each batch of an iterator.
 
-    It deals in numbers of images. Each rank has all images, one byte a value: any of them may be in
-    a batch of one process, and so it must be with N.
+    The iterator yields the same numbers of images on all ranks. Each rank holds all images, one
+    byte per value, because any image can come into any part.
     """
 
     def __init__(self, team, batches):
@@ -35,35 +36,39 @@ class Share(chainer.dataset.Iterator):
         self._batches.serialize(serializer)
 
 
-class Mean(extension.Extension):
-    """Makes the losses of a rank's part those of the batch.
+class MeanOverRanks(extension.Extension):
+    """Averages the reported training losses over the ranks, so that they are those of the batch.
 
-    ChainerMN's ObservationAggregator asks for ChainerX."""
+    It is our own because ChainerMN's ObservationAggregator needs ChainerX.
+    """
 
-    priority = PRIORITY_WRITER  # before they are looked at
+    priority = PRIORITY_WRITER  # before other extensions read the losses
 
     def __init__(self, team):
         self.team = team
 
     def __call__(self, trainer):
-        seen = trainer.observation
-        for name in sorted(name for name in seen if name.startswith('main/')):
-            loss = float(getattr(seen[name], 'array', seen[name]))
-            seen[name] = self.team.comm.allreduce_obj(loss) / self.team.size
+        observation = trainer.observation
+        for name in sorted(name for name in observation if name.startswith('main/')):
+            loss = float(getattr(observation[name], 'array', observation[name]))
+            observation[name] = self.team.comm.allreduce_obj(loss) / self.team.size
 
 
-class Interruption(extensions.Interruption):
-    """The same by all ranks, after the same iteration. SIGUSR1 is one more signal that asks for it:
-    mpiexec passes it on and goes on waiting, while after Ctrl-C it may kill its processes soon."""
+class TeamInterruption(Interruption):
+    """An Interruption that ends all ranks after the same iteration.
 
-    signals = extensions.Interruption.signals + (signal.SIGUSR1,)
+    SIGUSR1 interrupts, too: mpiexec passes it on and keeps waiting, but after Ctrl-C it may kill
+    its processes before they have saved a snapshot.
+    """
+
+    signals = (*Interruption.signals, signal.SIGUSR1)
 
     def __init__(self, team, snapshots):
         super().__init__(snapshots)
         self.team = team
 
     def _ask(self, number, frame):
-        if not self.asked or self.team.rank == 0:  # who ends all where it is the second time
+        if not self.asked or self.team.rank == 0:  # only rank 0 ends all ranks at a second signal
             super()._ask(number, frame)
 
     def __call__(self, trainer):
@@ -71,13 +76,16 @@ class Interruption(extensions.Interruption):
         if self.asked:
             if self.team.rank == 0:
                 self.snapshots.save(trainer)
-            self.team.agreed = self.team.bcast(True)  # when it is written
+            self.team.agreed = self.team.bcast(True)  # waits until the snapshot is written
             raise KeyboardInterrupt(self.asked)
 
 
 class Communicator:
-    """ChainerMN's, for gradients in any order of their memory. It takes them to be contiguous, and
-    leaves others, such as a gradient that is a part of another array, without the mean, silently."""
+    """A communicator of ChainerMN that averages gradients of any memory layout.
+
+    ChainerMN's own takes every gradient for contiguous. It silently leaves out the mean of others,
+    such as a gradient that is a part of another array.
+    """
 
     def __init__(self, comm):
         self._comm = comm
@@ -93,22 +101,22 @@ class Communicator:
 
 
 def updater(team, batches, optimizer, **options):
-    """Chainer's StandardUpdater; in a team, of this rank's part of the batches."""
+    """Makes Chainer's StandardUpdater; in a team, for this rank's part of the batches."""
     if team.comm is None:
         return StandardUpdater(batches, optimizer, **options)
     from chainermn import create_multi_node_optimizer
-    # Hooks of the optimizer, such as clipping, come after the mean over the ranks
+    # The optimizer's hooks, such as clipping, run after the mean over the ranks
     return StandardUpdater(Share(team, batches), create_multi_node_optimizer(
         optimizer, Communicator(team.comm)), **options)
 
 
 def evaluator(team, batches, model, **options):
-    """The Evaluator of a model; in a team, each rank tests on its own images."""
+    """Makes the Evaluator of a model; in a team, each rank tests its own part of the images."""
     if team.comm is None:
-        return extensions.Evaluator(batches, model, **options)
+        return Evaluator(batches, model, **options)
     from chainermn import create_multi_node_evaluator, scatter_dataset
     numbers = scatter_dataset(batches.dataset, team.comm, force_equal_length=False)
-    own = extensions.Evaluator(chainer.iterators.SerialIterator(
+    own = Evaluator(chainer.iterators.SerialIterator(
         numbers, batches.batch_size, repeat=False, shuffle=False), model, **options)
     weight = team.size * len(numbers) / len(batches.dataset)
     evaluate = own.evaluate
@@ -122,14 +130,16 @@ def evaluator(team, batches, model, **options):
 
 
 def interruption(team, snapshots):
-    """The Interruption of a training, or of a team's."""
-    return extensions.Interruption(snapshots) if team.comm is None else \
-        Interruption(team, snapshots)
+    """Makes the Interruption of a training; in a team, the one for all ranks."""
+    return Interruption(snapshots) if team.comm is None else TeamInterruption(team, snapshots)
 
 
 def start(team, trainer, snapshot):
-    """Makes the ranks those of one training, which goes on from a snapshot that rank 0 has read, or
-    starts from rank 0's parameters. Other machines need not have its file."""
+    """Gives all ranks of a team the same state; a single process needs nothing.
+
+    They go on from the snapshot that rank 0 has read, which need not exist on other machines.
+    Without one they start from the parameters of rank 0.
+    """
     if team.comm is None:
         return
     state = None
@@ -139,6 +149,6 @@ def start(team, trainer, snapshot):
     state = team.bcast(state)
     if state and team.rank:
         serializers.NpzDeserializer(state).load(trainer)
-    trainer.extend(Mean(team), trigger=lambda trainer: True)
-    # The first call of ChainerMN's optimizer copies the parameters, and updates nothing
+    trainer.extend(MeanOverRanks(team), trigger=lambda trainer: True)
+    # The first call of ChainerMN's optimizer copies the parameters and updates nothing
     trainer.updater.get_optimizer('main').update()

@@ -1,31 +1,33 @@
-"""Stops a training whose numbers are no numbers any more, before they reach a file."""
+"""Stops a training when its numbers are no longer finite, before they reach a file."""
 import math
+
+from wavenet.training import learning_rate
 
 
 def check_loss(trainer):
-    """An extension, for each iteration. Raises: ValueError where a loss is NaN or infinite."""
+    """An extension for each iteration. Raises: ValueError for a loss that is NaN or infinite."""
     for name in ('main/nll', 'validation/main/nll'):
         loss = trainer.observation.get(name, 0)
         loss = float(getattr(loss, 'array', loss))
         if not math.isfinite(loss):
-            _stop(trainer, 'the loss is {}'.format(loss))
+            _stop(trainer, f'the loss is {loss}')
 
 
 def check_state(trainer):
-    """Raises: ValueError where a parameter, or what the optimizer keeps of it, is NaN or infinite.
+    """Raises: ValueError for a parameter, or an optimizer's state of it, that is not finite.
 
-    A step can spoil both after a loss that is still finite.
+    A step can make both infinite although its loss was finite.
     """
     for name, param in trainer.updater.get_optimizer('main').target.namedparams():
-        for array in (param.array, *param.update_rule.state.values()):
+        for array in (param.array, *(param.update_rule.state or {}).values()):
             if not param.xp.isfinite(array).all():
-                _stop(trainer, '{} is not finite'.format(name.replace('/predictor/', '')))
+                _stop(trainer, f'{name.replace("/predictor/", "")} is not finite')
 
 
 def _stop(trainer, what):
     optimizer = trainer.updater.get_optimizer('main')
     norm = math.sqrt(sum(float((param.grad.astype('d') ** 2).sum())
                          for param in optimizer.target.params() if param.grad is not None))
-    raise ValueError('{} at iteration {}, with a learning rate of {} and a gradient norm of {:.4g}:'
-                     ' try a smaller --learning_rate, or --clip'.format(
-                         what, trainer.updater.iteration, optimizer.alpha, norm))
+    raise ValueError(f'{what} at iteration {trainer.updater.iteration}, with a learning rate of '
+                     f'{learning_rate.get(optimizer)} and a gradient norm of {norm:.4g}: try a '
+                     'smaller --learning_rate, or --clip')

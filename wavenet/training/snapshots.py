@@ -1,13 +1,15 @@
-"""Snapshots of a training, from which it goes on to the bit: written, kept, found again.
+"""Snapshots of a training, from which it goes on to the bit: writing, keeping and finding them.
 
-A snapshot is one .npz, `snapshot_iter_N`, the author's name for it. Which one is the newest, the
-times of the files tell, not their numbers: a run may have been started anew in the same folder.
+A snapshot is one .npz file, `snapshot_iter_N`, as the author names it. The newest one is found by
+the times of the files, not by their numbers, since a run may have started anew in the same folder.
 """
 import contextlib
+import json
 import os
 import re
 import time
 
+import numpy as np
 from chainer import serializers
 from chainer.training import extension
 
@@ -19,22 +21,23 @@ from wavenet.training import finite
 
 NAME = r'snapshot_iter_(\d+)'
 SETTINGS = 'settings'  # the name under which `Settings` saves
+SETTINGS_PATH = f'extensions/Settings/{SETTINGS}'
 KEPT = 3
-EVERY = 600  # seconds without a snapshot, at most: an epoch may take hours
+EVERY = 600  # seconds; an epoch may take hours
 
 
 class Snapshots(extension.Extension):
-    """Writes a snapshot where one is due, and removes all but the newest three.
+    """Writes a snapshot when one is due, and removes all but the newest three.
 
-    Its place in an iteration is after all that changes the trainer's state, and before what can be
-    done again when the training goes on: the model's file, pictures.
+    In an iteration it runs after everything that changes the trainer's state, and before the files
+    that can be written again from the snapshot: the model, samples, plots.
 
     Args:
-        due: called with the trainer, says whether a snapshot is due. One that comes more than
-            `EVERY` seconds after the last is due anyway.
+        due: says whether a snapshot is due, called with the trainer. `EVERY` seconds after the last
+            snapshot another one is due anyway.
 
     Attributes:
-        newest: path of the last one that was written or read, or None.
+        newest: the path of the last snapshot that was written or read, or None.
     """
 
     priority = -100
@@ -52,10 +55,10 @@ class Snapshots(extension.Extension):
     def save(self, trainer):
         """Writes a snapshot now.
 
-        Raises: OSError where that fails; ValueError for a state that is not finite.
+        Raises: OSError if the file cannot be written; ValueError if the state is not finite.
         """
         finite.check_state(trainer)
-        path = os.path.join(trainer.out, 'snapshot_iter_{}'.format(trainer.updater.iteration))
+        path = os.path.join(trainer.out, f'snapshot_iter_{trainer.updater.iteration}')
         model_file.save_arrays(path, serializers.npz.serialize(trainer))
         self.newest = path
         self._refused.discard(path)
@@ -68,10 +71,11 @@ class Snapshots(extension.Extension):
         """Reads a snapshot into the trainer.
 
         Args:
-            which: its path, or 'auto' for the newest good one in the trainer's folder, if there are
-                any; a line on standard error says which one that is, and which ones are not good.
+            which: the path of a snapshot; or 'auto' for the newest good one in the trainer's
+                folder, if it has snapshots. Lines on standard error say which one it is, and which
+                ones are damaged.
 
-        Raises: as `load_trainer`; ValueError where there are some and none is good.
+        Raises: as `load_trainer`; ValueError if there are snapshots and none is good.
         """
         if which != 'auto':
             load_trainer(which, trainer)
@@ -86,68 +90,118 @@ class Snapshots(extension.Extension):
                 self._refused.add(path)
                 reasons.append(cli.reason(error))
         if reasons and not self.newest:
-            raise ValueError('no snapshot in {} is good; without --resume, a new run takes their '
-                             'place ({})'.format(trainer.out, '; '.join(reasons)))
+            raise ValueError(f'no snapshot in {trainer.out} is good; without --resume, a new run '
+                             f'replaces them ({"; ".join(reasons)})')
         for reason in reasons:
-            cli.say(reason + '; trying the one before it')
-        cli.say('going on from {}'.format(self.newest) if self.newest else
-                'no snapshot in {}: starting from the beginning'.format(trainer.out))
+            cli.say(f'{reason}; trying the one before it')
+        cli.say(f'going on from {self.newest}' if self.newest else
+                f'no snapshot in {trainer.out}: starting from the beginning')
+
+
+class Settings(extension.Extension):
+    """Keeps the settings of a run in its snapshots, so that only the same run goes on from them.
+
+    Snapshots of earlier versions hold fewer settings; the others are not compared.
+
+    Args:
+        settings: JSON values by their names.
+    """
+
+    def __init__(self, settings):
+        self.settings = settings
+
+    def __call__(self, trainer):
+        pass
+
+    def serialize(self, serializer):
+        ours = json.dumps(self.settings, sort_keys=True)
+        saved = json.loads(serializer(SETTINGS, ours))
+        other = [f'{name} {value} (here {self.settings.get(name)})'
+                 for name, value in saved.items() if value != self.settings.get(name)]
+        if other:
+            raise ValueError(f'it was trained with {", ".join(other)}')
+
+
+class RandomState(extension.Extension):
+    """Keeps NumPy's global random state in snapshots, since Chainer's functions draw from it."""
+
+    def __call__(self, trainer):
+        pass
+
+    def serialize(self, serializer):
+        kind, key, position, has_gauss, gauss = np.random.get_state()
+        key = serializer('key', key)
+        position = serializer('position', position)
+        if not 0 <= position <= len(key):  # NumPy would read beyond the key
+            raise ValueError('its random state is not valid')
+        np.random.set_state((kind, key, position, serializer('has_gauss', has_gauss),
+                             serializer('gauss', gauss)))
 
 
 def load_trainer(path, trainer):
-    """Reads a trainer's snapshot into `trainer`, which must train a model of the same sizes, with
-    the same settings (`wavenet.training.extensions.Settings`).
+    """Reads a snapshot into a trainer, whose model and `Settings` must be those of the snapshot.
 
-    Raises: ValueError for a file that is no such snapshot, OSError for one that cannot be read. The
-        trainer is of no use then; no file is touched.
+    Raises: ValueError for a file that is not such a snapshot; OSError if it cannot be read. The
+        trainer is then in an undefined state. No file is touched.
     """
     with open_npz(path) as npz:
         optimizer = trainer.updater.get_optimizer('main')
-        model = optimizer.target.predictor
-        _check_architecture(npz, model)
-        if not npz.sealed or not any(name.endswith('/' + SETTINGS) for name in npz.files):
-            raise ValueError('it is no snapshot of this train.py, so training cannot go on from it')
+        _check_architecture(npz, optimizer.target.predictor)
+        if not npz.sealed or SETTINGS_PATH not in npz.files:
+            raise ValueError('this train.py did not write it, so training cannot go on from it')
         deserializer = model_file.Deserializer(npz)
         deserializer.load(trainer)
-        others = sorted(set(npz.files) - deserializer.names)
-        if others:
-            raise ValueError('its {} does not belong there'.format(others[0]))
+        unknown = sorted(set(npz.files) - deserializer.names)
+        if unknown:
+            raise ValueError(f'its {unknown[0]} does not belong there')
         _check_optimizer(optimizer)
         if trainer.updater.iteration < 1:
-            raise ValueError('it is of no iteration')
+            raise ValueError('its iteration is below 1')
 
 
 def _check_optimizer(optimizer):
-    """Raises: ValueError for a state that training does not come to."""
+    """Raises: ValueError for an optimizer's state that no training can reach."""
     for name, param in optimizer.target.namedparams():
         moments = (param.update_rule.state or {}).values()
         if optimizer.t < 1 or param.update_rule.t < 1 or any(
                 (array.shape, array.dtype) != (param.shape, param.dtype) for array in moments):
-            raise ValueError("the optimizer's state of {} makes no sense".format(name))
+            raise ValueError(f"the optimizer's state of {name} is not valid")
 
 
 def _check_architecture(npz, model):
-    """Raises: ValueError where a snapshot holds another model than this one."""
+    """Raises: ValueError if a snapshot holds another model than this one."""
     shapes = model_file.parameter_shapes(npz, model_file.TRAINER_PREFIX)
     if not shapes and (model_file.CONFIG in npz.files
                        or registry.recognize(model_file.parameter_shapes(npz, ''))):
-        raise ValueError('it is a model, and training goes on from a snapshot_iter_N')
+        raise ValueError('it is a model; training goes on from a snapshot_iter_N')
     if shapes == registry.get(model.family).shapes(model.config):
         return
-    found = registry.recognize(shapes)
-    if not found:
-        raise ValueError('it holds another model, or none')
-    family, config = found
-    if family.name != model.family:
-        raise ValueError(f'it is of another architecture: {family.name} (here {model.family})')
+    name, sizes = _recorded_model(npz, shapes)
+    if name not in (None, model.family):
+        raise ValueError(f'it is of another architecture: {name} (here {model.family})')
     ours = model.config.to_json()
-    other = [f'{name} {value} (here {ours[name]})' for name, value in config.to_json().items()
-             if value != ours[name]]
-    raise ValueError('it is of another architecture: ' + ', '.join(other))
+    other = [f'{size} {sizes[size]} (here {value})' for size, value in ours.items()
+             if size in sizes and sizes[size] != value]
+    if not other:
+        raise ValueError('it holds another model, or none')
+    raise ValueError(f'it is of another architecture: {", ".join(other)}')
+
+
+def _recorded_model(npz, shapes):
+    """The name of the model in a snapshot, or None, and its sizes, a dict.
+
+    The shapes of the parameters tell them if a family recognizes them, otherwise the settings.
+    """
+    found = registry.recognize(shapes)
+    if found:
+        family, config = found
+        return family.name, config.to_json()
+    settings = json.loads(str(npz[SETTINGS_PATH])) if SETTINGS_PATH in npz.files else {}
+    return settings.get('model'), settings
 
 
 def find(folder):
-    """Paths of the snapshots in a folder, the newest first; there may be no folder."""
+    """The paths of the snapshots in a folder, the newest first; none if the folder is missing."""
     found = []
     for entry in os.scandir(folder) if os.path.isdir(folder) else []:
         match = re.fullmatch(NAME, entry.name)

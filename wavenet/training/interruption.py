@@ -1,0 +1,48 @@
+"""Signals end a training in order: after an iteration, with a snapshot."""
+import signal
+
+from chainer.training import extension
+
+
+class Interruption(extension.Extension):
+    """Makes SIGINT (Ctrl-C), SIGTERM and SIGHUP end the training after the current iteration.
+
+    It then saves a snapshot and raises KeyboardInterrupt with the signal's number. A second signal
+    raises KeyboardInterrupt at once. Signals that the process ignores stay ignored.
+
+    Python's own KeyboardInterrupt could come between any two lines of NumPy or Matplotlib, where it
+    can leave a broken state or be swallowed.
+
+    Args:
+        snapshots: a `wavenet.training.snapshots.Snapshots`.
+
+    Attributes:
+        asked: the number of the signal that came, or None.
+    """
+
+    priority = -1000  # after all others
+    signals = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+
+    def __init__(self, snapshots):
+        self.snapshots = snapshots
+        self.asked = None
+        self._former_handlers = {}
+
+    def initialize(self, trainer):
+        for number in self.signals:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup or a shell's &
+                self._former_handlers[number] = signal.signal(number, self._ask)
+
+    def finalize(self):
+        for number, handler in self._former_handlers.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number, _):
+        if self.asked:
+            raise KeyboardInterrupt(number)
+        self.asked = number
+
+    def __call__(self, trainer):
+        if self.asked:
+            self.snapshots.save(trainer)
+            raise KeyboardInterrupt(self.asked)
