@@ -76,8 +76,8 @@ def random_model():
 @pytest.fixture
 def random_gated_model():
     """Makes small models of random weights and biases, none of which is small."""
-    def make(in_channels=3, hidden_dims=12, block_num=2, out_hidden_dims=8, out_dims=4, num_classes=10,
-             form='paper', seed=0):
+    def make(in_channels=3, hidden_dims=12, block_num=2, out_hidden_dims=8, out_dims=4,
+             num_classes=10, form='paper', seed=0):
         random = np.random.RandomState(seed)
         model = gated.GatedPixelCNN(
             in_channels, hidden_dims, block_num, out_hidden_dims, out_dims, num_classes, form)

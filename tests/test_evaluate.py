@@ -217,7 +217,8 @@ def test_the_three_binarizations(run, train, images, tmp_path):
     first = stdout.splitlines()[0]
     assert first.startswith('PixelCNN, trained for 3 iterations with --binarize; test images of ')
     assert first.endswith('.npz: 10, 5×4, grayscale, 2 levels')
-    assert 'dynamic: 3 samples of each image' in stdout and 'static: one sample, of seed 0' in stdout
+    assert 'dynamic: 3 samples of each image' in stdout
+    assert 'static: one sample, of seed 0' in stdout
     measured = rows(stdout)
     assert list(measured) == ['threshold:', 'static:', 'dynamic:']
     # The static draw is that of training's tests
@@ -242,7 +243,8 @@ def test_more_levels_are_quantized(run, train, images, tmp_path):
     assert train('--levels', 4, '--model', 'gated', '--epoch', 1).returncode == 0
     status, stdout, stderr = run('--model', 'out/model.npz', '--dataset', images)
     assert (status, stderr) == (0, '')
-    assert stdout.startswith('Gated PixelCNN, conditioned on the class, trained for 3 iterations; test')
+    assert stdout.startswith(
+        'Gated PixelCNN, conditioned on the class, trained for 3 iterations; test')
     assert list(rows(stdout)) == ['quantized'] and 'quantized to 4 levels' in stdout
     entry = json.loads((tmp_path / 'out/log').read_text())[-1]
     assert rows(stdout)['quantized'][0] == pytest.approx(entry['validation/main/nll'], abs=0.006)

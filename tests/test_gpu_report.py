@@ -10,15 +10,15 @@ sys.path.insert(0, BENCHMARKS)
 import gpu_page  # noqa: E402
 import gpu_report  # noqa: E402
 
-DEVICE = {'gpu': 'A GPU', 'memory': 2 ** 34, 'driver': '1.2', 'cuda': 13020, 'processor': 'A CPU', 'cores': 4,
-          'python': '3.12.3', 'packages': {'NumPy': '2.5.2', 'CuPy': '14.2.0'}}
+DEVICE = {'gpu': 'A GPU', 'memory': 2 ** 34, 'driver': '1.2', 'cuda': 13020, 'processor': 'A CPU',
+          'cores': 4, 'python': '3.12.3', 'packages': {'NumPy': '2.5.2', 'CuPy': '14.2.0'}}
 MODEL = {'kind': 'pixelcnn', 'maps': 6, 'blocks': 1}
 
 
 def report(*options, **env):
     return subprocess.run(
         [sys.executable, os.path.join(BENCHMARKS, 'gpu_report.py'), *map(str, options)],
-        env=dict(os.environ, **env), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
+        env=dict(os.environ, **env), capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.gpu
@@ -114,7 +114,8 @@ def test_the_page_has_what_was_measured_and_says_what_was_not():
         {'generation': 'plain', **MODEL, 'count': 16, 'seconds': 60, 'different': 1, 'values': 12},
         {'failed': 'tests', 'why': 'no time was left'}], 'python script.py', '1 May 2026')
     assert 'A GPU, 16 GiB, driver 1.2; A CPU, 4 cores; CUDA 13.2, Python 3.12.3' in page
-    assert '| 6 maps, 1 blocks | float32 | 3 ms (1–9) | 1.5 ms (1–9) | — | 2 | — | 5 ms | 5 ms |' in page
+    assert ('| 6 maps, 1 blocks | float32 | 3 ms (1–9) | 1.5 ms (1–9) | — | 2 | — | 5 ms | 5 ms |'
+            in page)
     assert '| 6 maps, 1 blocks | TF32 | 4 ms (1–9) | — | — | — | — | 5 ms | — |' in page
     assert '| 6 maps, 1 blocks | 16 | 0.5 s | 60 s | 120 | 1 of 12 | 0 MiB |' in page
     assert '### Not measured\n\n- tests: no time was left' in page

@@ -74,8 +74,8 @@ def test_a_gated_model_comes_back(tmp_path, random_gated_model, sizes, device):
 
 
 def test_the_authors_gated_files_load():
-    sizes = dict(in_channels=3, hidden_dims=4, block_num=3, out_hidden_dims=5, out_dims=4, num_classes=10,
-                 form='author')
+    sizes = dict(in_channels=3, hidden_dims=4, block_num=3, out_hidden_dims=5, out_dims=4,
+                 num_classes=10, form='author')
     model = serialization.load_model(os.path.join(DATA, 'author_gated_2'))
     assert model.about == model.config.to_json() == sizes
     with np.load(os.path.join(DATA, 'author_gated_2')) as npz:

@@ -219,7 +219,9 @@ def write_synthetic_images(path, side):
 
 def write(path, text):
     """Replaces what stands below the mark."""
-    above = path.read_text(encoding='utf-8').split(MARK)[0] if path.exists() else '# Measured on a GPU\n\n'
+    above = '# Measured on a GPU\n\n'
+    if path.exists():
+        above = path.read_text(encoding='utf-8').split(MARK)[0]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f'{above}{MARK}\n\n{text}', encoding='utf-8')
 
@@ -239,7 +241,8 @@ def main():
         parser.error(f'--minutes must be above 0, at most {MOST_MINUTES}, got {args.minutes:g}')
     args.data = args.data and args.data.resolve()
     end = time.monotonic() + 60 * args.minutes - LEAST_SECONDS
-    command = f'python tests/benchmarks/gpu_report.py --minutes {args.minutes:g}' + args.tiny * ' --tiny'
+    command = f'python tests/benchmarks/gpu_report.py --minutes {args.minutes:g}'
+    command += args.tiny * ' --tiny'
     date = f'{datetime.date.today():%-d %B %Y}'
     path = args.out / 'gpu.md'
 

@@ -1,4 +1,4 @@
-"""Command lines that cannot be meant."""
+"""Command lines that make no sense."""
 import itertools
 
 from hostile.case import Case
@@ -79,7 +79,7 @@ GENERATE = """\
 
 
 class CommandLine(Case):
-    """`command` is 'train' or 'generate'."""
+    """Options for train.py or generate.py; `command` is 'train' or 'generate'."""
 
     def __init__(self, command, arguments, status=2):
         super().__init__(f'command line: {command} {ascii(arguments)[:200]}',

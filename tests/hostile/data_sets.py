@@ -1,5 +1,8 @@
-"""Data sets that are damaged, or made to do damage. In each case it is `data`, for --dataset, or,
-of MNIST and CIFAR-10, for --data."""
+"""Data sets that are damaged, or made to do damage.
+
+Each case writes `data`: the data set that --dataset names, or the folder of MNIST or CIFAR-10 that
+--data names.
+"""
 import functools
 import gzip
 import io
@@ -28,7 +31,7 @@ def cases():
 
 
 class DataSet(Case):
-    """`arguments` of train.py that name it; exit status 2 unless another is expected."""
+    """A data set, the options of train.py that name it, and the exit status to expect."""
 
     def __init__(self, name, make, dataset=('--dataset', 'data'), train=2):
         super().__init__('data set: ' + name, make, train=train)
@@ -48,14 +51,14 @@ def _header(*shape, start=b'\0\0\x08'):
     return start + bytes([len(shape) % 256]) + struct.pack(f'>{len(shape)}I', *shape)
 
 
-PICTURES, CLASSES = _header(3, 4, 4) + bytes(range(48)), _header(3) + bytes([1, 2, 3])
+MNIST_IMAGES, MNIST_LABELS = _header(3, 4, 4) + bytes(range(48)), _header(3) + bytes([1, 2, 3])
 
 
 def _mnist(name, changed, prepare=None, **expected):
-    """MNIST of three pictures, with other contents for some names of files; None: not there."""
+    """MNIST of three images. `changed` maps files to other contents; None leaves a file out."""
     def make(folder):
-        contents = {IMAGES: PICTURES, LABELS: CLASSES, TESTS[IMAGES]: PICTURES,
-                    TESTS[LABELS]: CLASSES}
+        contents = {IMAGES: MNIST_IMAGES, LABELS: MNIST_LABELS, TESTS[IMAGES]: MNIST_IMAGES,
+                    TESTS[LABELS]: MNIST_LABELS}
         contents.update(changed)
         for path, content in contents.items():
             if content is not None:
@@ -70,12 +73,12 @@ def _zipped(content, level=9):
 
 
 def _zeros(megabytes):
-    """Gzipped zeros, made without the memory for them."""
+    """Gzipped zeros, made without holding all of them in memory."""
     megabyte, crc = bytes(1 << 20), 0
     for _ in range(megabytes):
         crc = zlib.crc32(megabyte, crc)
     pack = zlib.compressobj(9, zlib.DEFLATED, -15)
-    block = pack.compress(megabyte) + pack.flush(zlib.Z_FULL_FLUSH)  # refers to nothing before it
+    block = pack.compress(megabyte) + pack.flush(zlib.Z_FULL_FLUSH)  # can be repeated
     end = zlib.compressobj(9, zlib.DEFLATED, -15).flush()
     return b'\x1f\x8b\x08' + bytes(7) + block * megabytes + end + struct.pack(
         '<2I', crc, megabytes << 20)
@@ -83,9 +86,9 @@ def _zeros(megabytes):
 
 def _idx():
     yield _mnist('a good one', {}, train=0)
-    zipped = _zipped(PICTURES)
+    zipped = _zipped(MNIST_IMAGES)
     yield _mnist('gzipped', {IMAGES: None, IMAGES + '.gz': zipped}, train=0)
-    for file, content in ((IMAGES, PICTURES), (LABELS, CLASSES)):
+    for file, content in ((IMAGES, MNIST_IMAGES), (LABELS, MNIST_LABELS)):
         for position in range(4):
             for value in (1, 2, 7, 9, 11, 13, 32, 255):
                 if content[position] != value:
@@ -101,9 +104,9 @@ def _idx():
                              (count,) * 3} - {(3, 4, 4)}):
             for label, pack in (('', bytes), ('.gz', _zipped)):
                 yield _mnist(f'counts {shape}{label}', {
-                    IMAGES: None, IMAGES + label: pack(_header(*shape) + PICTURES[16:])})
+                    IMAGES: None, IMAGES + label: pack(_header(*shape) + MNIST_IMAGES[16:])})
         if count != 3:
-            yield _mnist(f'{count} labels', {LABELS: _header(count) + CLASSES[8:]})
+            yield _mnist(f'{count} labels', {LABELS: _header(count) + MNIST_LABELS[8:]})
             yield _mnist(f'{min(count, 99)} honest labels', {
                 LABELS: _header(min(count, 99)) + bytes(min(count, 99))})
     for name in (IMAGES, LABELS, TESTS[IMAGES]):
@@ -123,10 +126,11 @@ def _idx():
         flipped[position] ^= 4
         yield _mnist(f'gzip with byte {position} flipped', {IMAGES + '.gz': bytes(flipped)})
     for what, content in {
-            'not gzipped': PICTURES, 'gzipped twice': _zipped(zipped), 'and more': zipped + b'more',
+            'not gzipped': MNIST_IMAGES, 'gzipped twice': _zipped(zipped),
+            'and more': zipped + b'more',
             'a bomb': lambda: _zeros(1100),
             'a bomb with a header': lambda: _zipped(_header(1100, 1024, 1024)) + _zeros(1100),
-            'a bomb behind the pictures': lambda: zipped + _zeros(1100), 'nothing': b'',
+            'a bomb behind the images': lambda: zipped + _zeros(1100), 'nothing': b'',
             'nothing, gzipped': _zipped(b''),
             'a bomb that claims little': lambda: _zipped(_header(3, 4, 4)) + _zeros(1100)}.items():
         yield _mnist(IMAGES + '.gz is ' + what, {IMAGES + '.gz': content})
@@ -138,7 +142,7 @@ NAMES = [f'data_batch_{n}.bin' for n in range(1, 6)] + ['test_batch.bin']
 
 
 def _archive(members, close=True):
-    """A .tar.gz of (TarInfo, bytes); without an end that says so, unless `close`."""
+    """A .tar.gz of (TarInfo, bytes); without `close`, the mark of its end is missing."""
     buffer = io.BytesIO()
     with gzip.GzipFile(fileobj=buffer, mode='wb', mtime=0) as packed:
         for member, content in members:
@@ -150,7 +154,7 @@ def _archive(members, close=True):
 
 
 def _members(**changed):
-    """The members of a good archive, of a picture each, with fields of the first changed."""
+    """The members of a good archive, one image each. `changed` are fields of the first TarInfo."""
     members = []
     for name in NAMES:
         member = tarfile.TarInfo('cifar-10-batches-bin/' + name)
@@ -313,7 +317,7 @@ def _images():
         other = _encoded(Image.new('L', (width, height)), 'PNG')
         yield _folder(f'of sizes 4×4 and {width}×{height}', good, other)
         yield _folder(f'of sizes {width}×{height} and 4×4', other, good, good)
-    for length in range(0, 60, 5):                         # the rest is checksums and the end
+    for length in range(0, 60, 5):  # later bytes are checksums and the end
         yield _folder(f'cut off at {length}', good, good[:length])
     yield _folder('only one', good)
     generator = random.Random(3)
@@ -350,7 +354,7 @@ def _images():
     for kind in (b'zTXt', b'iCCP'):
         content = functools.partial(_png_with_bomb, kind)
         yield _folder(f'a PNG with a bomb as {kind}', content, content)
-    for bit in range(8 * 41, 8 * 60, 5):     # of what is packed
+    for bit in range(8 * 41, 8 * 60, 5):  # in the compressed pixels
         flipped = bytearray(good)
         flipped[bit // 8] ^= 1 << bit % 8
         yield _folder(f'PNG with bit {bit} flipped', good, bytes(flipped))

@@ -19,7 +19,7 @@ ZEROS = bytes(1 << 20)
 
 
 class Payload:
-    """What is run when it is unpickled."""
+    """Makes a folder when somebody unpickles it."""
 
     def __reduce__(self):
         return os.mkdir, ('pwned',)
@@ -107,7 +107,7 @@ def _cut_off(base, content):
 
 def _flipped(base, content):
     generator = random.Random(base)
-    if base == 'numpy':  # no checksum of the whole: bits of the values
+    if base == 'numpy':  # the file has no checksum: flip bits of the values
         with zipfile.ZipFile(io.BytesIO(content)) as file:
             ranges = [(member.header_offset + 200, member.compress_size - 136)
                       for member in file.infolist() if member.compress_size > 400]
@@ -125,7 +125,7 @@ DTYPES = ('f8', 'f2', '>f4', 'i4', 'u1', 'c8', '?', 'U3', 'S3', 'M8[s]', 'f4,f4'
 
 
 def _changes(name, array):
-    """(what, another array) for one array of a good file."""
+    """Replacements for one array of a good file: (description, array)."""
     for dtype in DTYPES:
         if array.dtype.kind == 'f':
             yield dtype, np.zeros(array.shape, dtype)
@@ -174,7 +174,7 @@ def _changed(model, snapshot):
         yield _case('model with another array ' + name,
                     _sealed(dict(arrays, **{name: np.zeros((2, 4, 1, 1), 'f')})))
 
-    # Of a snapshot, generate.py needs the model only
+    # generate.py needs only the model of a snapshot
     arrays = _arrays(snapshot)
     model_names = {name for name in arrays if name.startswith('updater/model:main/')}
     for name, array in arrays.items():
@@ -194,7 +194,8 @@ def _changed(model, snapshot):
 
 
 def _makes_no_sense(name, array, changed):
-    """Not so: other times, or numbers of the same kind in the accumulated means."""
+    """Whether a changed snapshot must be refused. Other times, and other numbers of the same kind
+    in accumulated means, are as good as the old ones."""
     if changed.dtype == object:
         return True
     if name.endswith(('_elapsed_time', '_previous_epoch_detail', '_previous_iteration',
@@ -241,7 +242,7 @@ def no_zips(model):
         'a pickle': pickle.dumps(Payload()), 'a pickle of protocol 0': pickle.dumps(Payload(), 0),
         'an array': single.getvalue(), 'an array of objects': objects.getvalue(),
         'a gzipped model': gzip.compress(model), 'an empty zip': b'PK\5\6' + bytes(18),
-        'a picture': b'\x89PNG\r\n\x1a\n' + bytes(100), 'a program': b'\x7fELF' + bytes(100),
+        'an image': b'\x89PNG\r\n\x1a\n' + bytes(100), 'a program': b'\x7fELF' + bytes(100),
         'HDF5': b'\x89HDF\r\n\x1a\n' + bytes(500), 'a script': b'#!/bin/sh\nmkdir pwned\n',
         'a zip64': b'PK\6\6' + bytes(52) + b'PK\6\7' + bytes(16) + b'PK\5\6' + b'\xff' * 16
                    + bytes(2)}
@@ -294,7 +295,7 @@ def _bombs(model):
                         functools.partial(
                             _zip, [(name + '.npy', _npy((megabytes << 18,)), megabytes)]
                             + replaced(name, b'')[1:]))
-    # A model that fits together, of hidden_dims 2 ** 20
+    # A model with hidden_dims of 2 ** 20, whose arrays fit together
     yield _case('a huge model of zeros', functools.partial(_zip, [
         ('conv1/W.npy', _npy((2 ** 20, 1, 7, 7)), 4 * 49), ('conv1/b.npy', _npy((2 ** 20,)), 4),
         ('conv2/W.npy', _npy((4, 2 ** 20, 1, 1)), 16),
@@ -304,7 +305,7 @@ def _bombs(model):
     for compression in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
         yield _case(f'compressed by method {compression}', _zip(members, compression))
     content = bytearray(_zip(members))
-    for match in re.finditer(b'PK\1\2', bytes(content)):   # the list of members lies about sizes
+    for match in re.finditer(b'PK\1\2', bytes(content)):  # the list of members claims other sizes
         for size in (2 ** 32 - 2, 2 ** 31, 10 ** 6, 0):
             changed = content[:]
             struct.pack_into('<I', changed, match.start() + 24, size)
@@ -318,7 +319,7 @@ def _bombs(model):
                 functools.partial(_zip, [(f'{n}.npy', b'') for n in range(20000)]))
     yield _case('300,000 members in the list alone', functools.partial(_many_members, 300000))
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, 'w') as file:             # many names for the same bytes
+    with zipfile.ZipFile(buffer, 'w') as file:  # many names share the same bytes
         for member in members:
             file.writestr(*member)
         file.filelist += [file.filelist[0]] * 5000
