@@ -3,7 +3,6 @@
 A new process needs a second to import everything; here a refused command costs milliseconds.
 """
 import contextlib
-import gc
 import io
 import os
 import runpy
@@ -40,8 +39,6 @@ def run(words, folder):
     with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr), \
             _working_in(folder), _fresh_state():
         returncode = _call(words)
-    if returncode not in (0, 2):
-        gc.collect()  # frees what a failed training holds, such as the lock of its folder
     return Result(returncode, stdout.getvalue(), stderr.getvalue())
 
 

@@ -1,8 +1,8 @@
 """Models with the parameters of a reference file: numbers that somebody else's code has computed.
 
-`build('pixelcnn', npz)` is the model of a file such as tests/data/pixelcnn_blog.npz, `npz` being what
-`numpy.load` gives for it. It is called as `model(x, class_ids)`, and images are sampled from it by
-`wavenet.sampling.generate(model, shape, seed, method, given, part, progress, class_ids)`.
+`build('pixelcnn', npz)` is the model of a file such as tests/data/pixelcnn_blog.npz, `npz` being
+what `numpy.load` gives for it. It is called as `model(x, class_ids)`, and images are sampled from
+it by `wavenet.sampling.generate(model, shape, seed, method, given, part, progress, class_ids)`.
 """
 import numpy as np
 
@@ -17,7 +17,8 @@ def build(family, npz, tag=''):
     Args:
         family: name of the family, a key of BUILDERS.
         npz: the arrays of the file, by their names.
-        tag: which parameters, where the file holds several: those under `TAG/params`, such as 'adam'.
+        tag: which parameters, where the file holds several: those under `TAG/params`, such as
+            'adam'.
 
     Returns: the model, on the CPU, in the precision of the file.
     """

@@ -1,4 +1,4 @@
-"""What holds for every family: these tests run over the registry, so a new family gets them at once."""
+"""What holds for every family: the tests run over the registry, so a new family gets them, too."""
 import itertools
 import json
 
@@ -169,7 +169,8 @@ def test_a_file_whose_config_is_not_that_of_its_parameters_is_refused(model, tmp
         arrays = {name: npz[name] for name in npz.files}
     about = json.loads(str(arrays['config']))
     for name, value in model.config.to_json().items():
-        for wrong in (10 ** 9, 0, -1, True, None, '3', value + 1 if type(value) is int else 'other'):
+        another = value + 1 if type(value) is int else 'other'
+        for wrong in (10 ** 9, 0, -1, True, None, '3', another):
             arrays['config'] = np.array(json.dumps(dict(about, **{name: wrong})))
             np.savez(path, **arrays)
             with pytest.raises(ValueError, match='model.npz'):

@@ -1,4 +1,4 @@
-"""tests/benchmarks/gpu_report.py: the whole report with tiny models, and what it does with failures."""
+"""tests/benchmarks/gpu_report.py: the whole report with tiny models, and what failures do to it."""
 import os
 import subprocess
 import sys
@@ -24,7 +24,8 @@ def report(*options, **env):
 @pytest.mark.gpu
 @pytest.mark.slow
 def test_every_part_of_the_report(tmp_path):
-    (tmp_path / 'gpu.md').write_text(f'# What it means\n\nText.\n\n{gpu_report.MARK}\n\nold figures\n')
+    (tmp_path / 'gpu.md').write_text(
+        f'# What it means\n\nText.\n\n{gpu_report.MARK}\n\nold figures\n')
     result = report('--tiny', '--minutes', 4, '--out', tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
     page = (tmp_path / 'gpu.md').read_text()
@@ -70,7 +71,9 @@ def part(tmp_path, monkeypatch):
 
 
 def test_a_part_that_fails_keeps_its_results(part):
-    results = part('''print('RESULT {"step": "ours"}'); print('other'); raise SystemExit('no luck')''')
+    results = part('''print('RESULT {"step": "ours"}')
+print('other')
+raise SystemExit('no luck')''')
     assert results == [{'step': 'ours'}, {'failed': 'steps --tf32', 'why': 'status 1: no luck'}]
 
 
@@ -100,7 +103,8 @@ def test_outcomes_of_tests_with_and_without_several_processes():
         'tests/test_c.py::test_four PASSED [ 90%]',
         'tests/test_c.py::test_four ERROR  [100%]',
         'FAILED tests/test_a.py::test_two - AssertionError: PASSED',
-    ]) == {'tests/test_a.py::test_one[@cupy:0-0.3]': 'passed', 'tests/test_a.py::test_two': 'failed',
+    ]) == {'tests/test_a.py::test_one[@cupy:0-0.3]': 'passed',
+           'tests/test_a.py::test_two': 'failed',
            'tests/test_b.py::test_three[a, b]': 'skipped', 'tests/test_c.py::test_four': 'errors'}
 
 

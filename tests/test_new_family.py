@@ -23,7 +23,7 @@ class ToyConfig(Config):
 
 
 class Toy(chainer.Chain):
-    """One masked convolution: the logits of a value are a linear function of the values before it."""
+    """One masked convolution: logits are a linear function of the values before."""
 
     family = 'toy'
     num_classes = 0
@@ -61,8 +61,8 @@ def toy(monkeypatch):
 
 
 def test_train_generate_and_evaluate(command, tmp_path):
-    result = command('train.py', '--model', 'toy', '--reach', 1, '--dataset', 'digits', '--levels', 4,
-                     '--channels', 1, '--iteration', 20, '--interval', 10)
+    result = command('train.py', '--model', 'toy', '--reach', 1, '--dataset', 'digits',
+                     '--levels', 4, '--channels', 1, '--iteration', 20, '--interval', 10)
     assert result.returncode == 0, result.stderr
     model = serialization.load_model(str(tmp_path / 'out/model.npz'))
     assert isinstance(model, Toy) and model.config == ToyConfig(1, 1, 4)

@@ -31,7 +31,8 @@ def test_a_model_comes_back(tmp_path, random_model, sizes, device):
     serialization.save_model(path, model, height=9, dataset='digits')
     loaded = serialization.load_model(path)
     check_equal(model, loaded)
-    assert loaded.about == dict(model.config.to_json(), model='pixelcnn', height=9, dataset='digits')
+    assert loaded.about == dict(
+        model.config.to_json(), model='pixelcnn', height=9, dataset='digits')
     assert os.listdir(str(tmp_path)) == ['model.npz']
 
 
@@ -117,8 +118,9 @@ def reshaped(name, shape):
 
 
 @pytest.mark.parametrize('change', [
-    without('conv1/W'), without('conv4/b'), without('blocks/1/conv2/W'), without('blocks/0/conv1/b'),
-    reshaped('conv1/W', 3), reshaped('conv1/W', (12, 3, 5, 5)), reshaped('conv1/W', (12, 0, 7, 7)),
+    without('conv1/W'), without('conv4/b'), without('blocks/1/conv2/W'),
+    without('blocks/0/conv1/b'), reshaped('conv1/W', 3), reshaped('conv1/W', (12, 3, 5, 5)),
+    reshaped('conv1/W', (12, 0, 7, 7)),
     reshaped('conv2/W', ()), reshaped('conv4/W', (13, 8, 1, 1)), reshaped('conv2/b', 9),
     reshaped('blocks/0/conv1/label/W', (2, 2)), reshaped('blocks/9/conv1/W', (6, 12, 1, 1)),
     lambda arrays: arrays.update(config=np.array('no JSON')),

@@ -82,8 +82,8 @@ def _sum_per_image(nats):
 
 
 def draw(p, uniform):
-    """Samples one category for each row of probabilities: inverts the row's cumulative sum, in float64,
-    as `numpy.random.choice(p=…)` does.
+    """Samples one category for each row of probabilities: inverts the row's cumulative sum, in
+    float64, as `numpy.random.choice(p=…)` does.
 
     Args:
         p: probabilities, array (B, bins).

@@ -80,7 +80,8 @@ class MaskedConvolution2D(L.Convolution2D):
 
     def device_resident_accept(self, visitor):
         # The mask moves to a device together with the parameters. It is not a persistent value:
-        # those are saved, and Chainer would look for the masks in the author's files, which have none.
+        # those are saved, and Chainer would look for the masks in the author's files, which have
+        # none.
         super().device_resident_accept(visitor)
         self.mask = visitor.visit_array(self.mask)
 
@@ -93,7 +94,7 @@ def relu_convolutions(x, *links, shortcut=False):
 
 
 class ResidualBlock(chainer.Chain):
-    """Three convolutions and a shortcut around them, a ReLU before each (the post, Residual blocks).
+    """Three convolutions, each after a ReLU, and a shortcut around them: the post's residual block.
 
     1×1 to half of the feature maps, 3×3, 1×1 back to all: (B, in_channels, H, W) → the same shape.
 
@@ -201,9 +202,9 @@ class Classifier(chainer.Chain):
 
     Args:
         predictor: a model, such as a `PixelCNN`.
-        reduce: 'sum', or 'mean' for a loss that is the mean over all values, nll / (C · H · W), as in
-            the author's newest code. Clipping of gradients and weight decay depend on it; what is
-            reported does not.
+        reduce: 'sum', or 'mean' for a loss that is the mean over all values, nll / (C · H · W), as
+            in the author's newest code. Clipping of gradients and weight decay depend on it; what
+            is reported does not.
     """
 
     def __init__(self, predictor, reduce='sum'):

@@ -37,8 +37,8 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         given: (images, rows): floating (B, C, H, W) in [0, 1], of which the first `rows` rows are
             kept, quantized to the model's levels; the rest is generated. Values that are given use
             up their random numbers, so the others are the same as without `given`.
-        part: a slice of the batch: only these images, the same as when all are generated. It needs a
-            seed: without one there is no whole to take a part of.
+        part: a slice of the batch: only these images, the same as when all are generated. It needs
+            a seed: without one there is no whole to take a part of.
         progress: called with the number of pixels that are done since the last call.
         class_ids: the classes of the images, integers (B,), for a conditional model; by default
             0, 1, 2, …, all classes in turn.
@@ -52,7 +52,8 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
     """
     batch, channels, height, width = shape
     if channels != model.in_channels:
-        raise ValueError(f'the model generates images of {model.in_channels} channels, not {channels}')
+        raise ValueError(
+            f'the model generates images of {model.in_channels} channels, not {channels}')
     if method not in ('cached', 'naive'):
         raise ValueError(f"method must be 'cached' or 'naive', got {method!r}")
     if part is not None and seed is None:

@@ -1,8 +1,8 @@
 """A model to one .npz and back: `save_model` and `load_model`.
 
 The file says which family and sizes the model has, and is checked against them. The author's files
-say nothing and load here too: the families recognize them by the names and shapes of the parameters.
-`wavenet/storage/model_file.py` describes the file.
+say nothing and load here too: the families recognize them by the names and shapes of the
+parameters. `wavenet/storage/model_file.py` describes the file.
 """
 from wavenet.families import registry
 from wavenet.storage.model_file import (
@@ -22,12 +22,12 @@ __all__ = ['load_model', 'save_model']
 def load_model(path):
     """Reads a model from a file of `save_model`, or of the author's.
 
-    The author writes two kinds of files: `pixelcnn_N`, the model, and `snapshot_iter_N`, the trainer
-    with the model in it. Our own snapshots load, too: where they hold an average of the weights, the
-    average is taken.
+    The author writes two kinds of files: `pixelcnn_N`, the model, and `snapshot_iter_N`, the
+    trainer with the model in it. Our own snapshots load, too: where they hold an average of the
+    weights, the average is taken.
 
-    Returns: the model, on the CPU; its attribute `about` holds the file's configuration, a dict, which
-        always has the model's sizes.
+    Returns: the model, on the CPU; its attribute `about` holds the file's configuration, a dict,
+        which always has the model's sizes.
 
     Raises: ValueError for a file that holds no such model; OSError for one that cannot be read.
     """

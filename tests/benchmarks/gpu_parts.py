@@ -216,7 +216,8 @@ def make_batch(sizes):
     """x float32 (B, C, H, W), targets int32 of the same shape, class_ids int32 (B,)"""
     shape = sizes.batch, CHANNELS, sizes.side, sizes.side
     targets = np.random.RandomState(0).randint(0, LEVELS, shape).astype('i')
-    return targets.astype('f') / (LEVELS - 1), targets, np.arange(sizes.batch).astype('i') % NUM_CLASSES
+    class_ids = np.arange(sizes.batch).astype('i') % NUM_CLASSES
+    return targets.astype('f') / (LEVELS - 1), targets, class_ids
 
 
 def measure_eager(sizes, tf32):
@@ -328,7 +329,7 @@ def profile(peer, about, sizes):
 
 
 def measure_generation(sizes, tf32):
-    """The part `generation`: cached generation; the last row of the images by the plain loop, too."""
+    """The part `generation`: cached, and the last row of the images by the plain loop."""
     for kind, maps, blocks in sizes.generated:
         np.random.seed(0)
         model = PREDICTORS[kind](CHANNELS, maps, blocks, OUT_HIDDEN_DIMS, LEVELS)

@@ -74,7 +74,8 @@ def measurement(*options):
     """The function of a part that gpu_parts.py measures"""
     def run(seconds):
         lines, status, _ = run_process([sys.executable, PARTS_SCRIPT, *options], seconds)
-        results = [json.loads(line[len('RESULT '):]) for line in lines if line.startswith('RESULT ')]
+        results = [json.loads(line[len('RESULT '):]) for line in lines
+                   if line.startswith('RESULT ')]
         if status is None:
             results.append(failure(' '.join(options), f'stopped after {seconds:.0f} s'))
         elif status:
@@ -183,8 +184,8 @@ def run_commands(args, folder, seconds):
         results.append(train(['--dataset', images, *options], out, end - time.monotonic()))
     count = ['--count', '2'] if args.tiny else []
     results.append(run_command(
-        ['generate.py', '--model', out / 'model.npz', '--gpu', '0', '--seed', '0', '--output', samples,
-         *count], end - time.monotonic()))
+        ['generate.py', '--model', out / 'model.npz', '--gpu', '0', '--seed', '0',
+         '--output', samples, *count], end - time.monotonic()))
     return results
 
 

@@ -58,14 +58,14 @@ class Family:
             `in_channels`; `num_classes`, 0 where the model is unconditional. Called with
             x, float32 (B, C, H, W) in [0, 1], and class_ids, int32 (B,) or None, it returns the
             outputs (B, outputs, C, H, W), each of which depends on earlier values only.
-        shapes: the parameters of a config, a dict from names to shapes. Files are checked against it,
-            and the memory of a training.
+        shapes: the parameters of a config, a dict from names to shapes. Files are checked against
+            it, and the memory of a training.
         options: the options of train.py that say the sizes, see `Option`.
         recipe: the defaults of training.
         data: the kind of its data sets, a key of `wavenet.data.load.LOADERS`.
         cache: makes a `wavenet.families.state.State` for fast generation of a model, samples
-            (B, C, H, W) to fill in, class_ids (B,) or None, and the number of cores; None where there
-            is only the plain loop, which is too slow for samples during a training.
+            (B, C, H, W) to fill in, class_ids (B,) or None, and the number of cores; None where
+            there is only the plain loop, which is too slow for samples during a training.
         recognize: the config of a foreign file, which holds none, from the names and shapes of its
             parameters; None where they are not of this family. `recognize` itself is None where no
             others write such files.

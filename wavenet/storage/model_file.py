@@ -1,8 +1,8 @@
 """A model's parameters in one .npz: how they are written, and how a stranger's file is read.
 
 The file holds each parameter under the author's name (`conv1/W`, `blocks/0/conv2/b`, …), so that
-his `chainer.serializers.load_npz` reads our files, and one JSON string, `config`: the model's family,
-its sizes, and whatever else is known of it.
+his `chainer.serializers.load_npz` reads our files, and one JSON string, `config`: the model's
+family, its sizes, and whatever else is known of it.
 
 Nothing is ever unpickled, and nothing is read before its size is known (`wavenet/storage/npz.py`).
 Chainer's own `load_npz` allows pickle, which lets a stranger's file run code.
@@ -85,8 +85,8 @@ def read_about(npz):
 
 
 class Deserializer(serializers.NpzDeserializer):
-    """Chainer's, for a stranger's file: nothing is cast or broadcast to fit, nothing may be missing or
-    not finite. `names` are the names that it was asked for."""
+    """Chainer's, for a stranger's file: nothing is cast or broadcast to fit, nothing may be missing
+    or not finite. `names` are the names that it was asked for."""
 
     def __init__(self, npz, path='', names=None):
         super().__init__(npz, path)

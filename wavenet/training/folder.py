@@ -7,14 +7,27 @@ from wavenet.storage import files
 class OutFolder:
     """The folder for all files of a training.
 
-    If it exists, it is claimed: no other process can claim it while this object lives.
-
-    Raises: BlockingIOError if another process has claimed the folder.
+    It is claimed by `claim` and `prepare`, and released at the end of a `with` block: no other
+    process can claim it in the meantime.
     """
 
     def __init__(self, path):
         self.path = path
-        self._lock = files.lock(path)
+        self._lock = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._lock:
+            self._lock.close()
+
+    def claim(self):
+        """Claims the folder if it exists.
+
+        Raises: BlockingIOError if another process has claimed it.
+        """
+        self._lock = self._lock or files.lock(self.path)
 
     def prepare(self, outputs):
         """Makes the folder, claims it, and removes temporary files that killed runs left in it.
@@ -22,12 +35,12 @@ class OutFolder:
         Args:
             outputs: the paths of files that the training will write, besides its log and snapshots.
 
-        Raises: OSError if one of the files cannot be written.
+        Raises: as `claim`; OSError if one of the files cannot be written.
         """
         samples = os.path.join(self.path, 'samples')
         for needed in (self.path, samples):
             files.make_folder(needed)
-        self._lock = self._lock or files.lock(self.path)
+        self.claim()
         for path in [os.path.join(self.path, 'log'), *outputs]:
             files.check_target(path)
         files.remove_leftovers(self.path, r'snapshot_iter_\d+|model\.npz|log|loss\.png')

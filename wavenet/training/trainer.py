@@ -110,19 +110,20 @@ def train(parser, args, team, sample_grid):
         for part in (model, *data):
             part.to_device(device)
     run = make_run(args, team, data, model, sample_grid)
-    with team.reporting():
-        if team.rank == 0:
-            out = folder.OutFolder(args.out)
-            if args.resume:
-                run.snapshots.resume(args.resume, run.trainer)
-    data_parallel.start(team, run.trainer, run.snapshots.newest)
-    end = run.end()
-    with team.reporting():
-        if end:
-            report_end(run, end)
-        if team.rank == 0:
-            out.prepare([output.path(run.trainer) for output in run.outputs])
-    run_trainer(parser, run, end)
+    with folder.OutFolder(args.out) as out:
+        with team.reporting():
+            if team.rank == 0:
+                out.claim()
+                if args.resume:
+                    run.snapshots.resume(args.resume, run.trainer)
+        data_parallel.start(team, run.trainer, run.snapshots.newest)
+        end = run.end()
+        with team.reporting():
+            if end:
+                report_end(run, end)
+            if team.rank == 0:
+                out.prepare([output.path(run.trainer) for output in run.outputs])
+        run_trainer(parser, run, end)
     if team.rank == 0:
         model_file = run.outputs[0].path(run.trainer)
         print('python generate.py --model', shlex.quote(model_file))

@@ -103,8 +103,8 @@ def test_samples_are_the_authors(reference, reference_model, device, method):
 # Sizes
 
 @pytest.mark.parametrize('sizes', [
-    {}, dict(hidden_dims=1), dict(hidden_dims=14), dict(block_num=0), dict(in_channels=1, out_dims=1),
-    dict(num_classes=1), dict(num_classes=47)])
+    {}, dict(hidden_dims=1), dict(hidden_dims=14), dict(block_num=0),
+    dict(in_channels=1, out_dims=1), dict(num_classes=1), dict(num_classes=47)])
 @pytest.mark.parametrize('form', ['paper', 'author'])
 def test_any_size(form, sizes, random_gated_model):
     model = random_gated_model(form=form, **sizes)
@@ -119,8 +119,8 @@ def test_any_size(form, sizes, random_gated_model):
 
 
 @pytest.mark.parametrize('name, value', [
-    ('hidden_dims', 0), ('out_dims', 0), ('in_channels', 0), ('out_hidden_dims', 0), ('block_num', -1),
-    ('num_classes', 0), ('form', 'other')])
+    ('hidden_dims', 0), ('out_dims', 0), ('in_channels', 0), ('out_hidden_dims', 0),
+    ('block_num', -1), ('num_classes', 0), ('form', 'other')])
 def test_what_makes_no_model_is_named(name, value):
     sizes = dict(in_channels=3, hidden_dims=12, block_num=2, out_hidden_dims=8, out_dims=4)
     with pytest.raises(ValueError, match=name):
@@ -218,8 +218,8 @@ def reached(several, x):
 
 
 def check(model_of_seed, x, expected):
-    """Compares what reaches what with `expected(colour, dy, dx, colour)`, of the value that is changed
-    and of the one that is reached, dy rows below and dx columns to the right of it."""
+    """Compares what reaches what with `expected(colour, dy, dx, colour)`, of the value that is
+    changed and of the one that is reached, dy rows below and dx columns to the right of it."""
     several = [model_of_seed(seed) for seed in range(4)]
     _, channels, height, width = x.shape
     values = list(np.ndindex(height, width, channels))
@@ -236,7 +236,8 @@ def pictures(request):
 
 @pytest.mark.parametrize('form', ['paper', 'author'])
 @pytest.mark.parametrize('hidden_dims', [12, 13])
-def test_no_logit_depends_on_a_value_at_or_after_it(form, hidden_dims, pictures, random_gated_model):
+def test_no_logit_depends_on_a_value_at_or_after_it(
+        form, hidden_dims, pictures, random_gated_model):
     x = pictures[:, :, :5, :6]
     several = [random_gated_model(x.shape[1], hidden_dims, 3, 7, form=form, seed=seed)
                for seed in range(2)]

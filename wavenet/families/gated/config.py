@@ -26,7 +26,8 @@ def shapes(config):
     weights, labels = {}, []
     maps = config.hidden_dims
     for n in range(1 + config.block_num):
-        block, inputs, ksize = (f'blocks/{n - 1}', maps, 3) if n else ('conv1', config.in_channels, 7)
+        block, inputs, ksize = (
+            (f'blocks/{n - 1}', maps, 3) if n else ('conv1', config.in_channels, 7))
         for gate in 'ts':
             weights[f'{block}/vertical_conv_{gate}'] = (maps, inputs, ksize // 2 + 1, ksize)
             weights[f'{block}/v_to_h_conv_{gate}'] = (maps, maps, 1, 1)
@@ -37,7 +38,8 @@ def shapes(config):
             f'{block}/label_{stack}_{gate}' for stack in stacks for gate in 'ts']
     weights['conv2'] = (config.out_hidden_dims, maps, 1, 1)
     weights['conv4'] = (config.out_dims * config.in_channels, config.out_hidden_dims, 1, 1)
-    return dict(with_biases(weights), **{f'{name}/W': (config.num_classes, maps) for name in labels})
+    embeddings = {f'{name}/W': (config.num_classes, maps) for name in labels}
+    return dict(with_biases(weights), **embeddings)
 
 
 def recognize(shapes):

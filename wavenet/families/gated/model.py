@@ -11,29 +11,32 @@ The form `author` is the model of github.com/rampage644/wavenet at commit 917345
 show when the inputs of his code are changed:
 
 - The 1×1 output convolution of the first block has mask A. So R does not see the left pixel's G and
-  B, nor does G see its own pixel's R, nor B its G. In grayscale nothing passes this convolution. The
-  form `paper` has mask B there: mask A of the convolution before it already hides the value itself.
+  B, nor does G see its own pixel's R, nor B its G. In grayscale nothing passes this convolution.
+  The form `paper` has mask B there: mask A of the convolution before it already hides the value
+  itself.
 - Every vertical layer leaves out its own row. So after the first block the vertical stack ends at
-  row i - 2. Row i - 1 is seen only by the first block, up to column j + 3 (R sees it only through the
-  left pixel, up to column j + 2): a blind spot again. In grayscale, where the first block passes on
-  only its vertical stack, row i - 1 is not seen at all. In the form `paper` only the first vertical
-  layer leaves out its own row, and the horizontal stack reads the row above in every block.
+  row i - 2. Row i - 1 is seen only by the first block, up to column j + 3 (R sees it only through
+  the left pixel, up to column j + 2): a blind spot again. In grayscale, where the first block
+  passes on only its vertical stack, row i - 1 is not seen at all. In the form `paper` only the
+  first vertical layer leaves out its own row, and the horizontal stack reads the row above in every
+  block.
 - One embedding of the class serves both gates of both stacks. The paper has one for each (section
   2.3); the form `paper` calls them `label_vertical_t`, `label_vertical_s`, `label_horizontal_t` and
-  `label_horizontal_s` instead of `label`. Nothing reads the last block's vertical gate, so it is not
-  computed and has no embeddings.
+  `label_horizontal_s` instead of `label`. Nothing reads the last block's vertical gate, so it is
+  not computed and has no embeddings.
 
 The paper does not say how training starts. In the form `paper` the weights before the gates start
 twice as large as in the author's code, which has Chainer's defaults, and the embeddings start at 0.
 After 200 steps on binarized MNIST (grayscale, 24 feature maps, 4 blocks) this gives 96.8 nats per
 image instead of 104.7.
 
-In both forms one 1×1 convolution takes the vertical stack's feature maps for the tanh to those of the
-horizontal stack, and another one does the same for the sigmoid. In the paper's figure 2 a single
-convolution takes all to all.
+In both forms one 1×1 convolution takes the vertical stack's feature maps for the tanh to those of
+the horizontal stack, and another one does the same for the sigmoid. In the paper's figure 2 a
+single convolution takes all to all.
 
 Neither form computes what the author's code computes and crops, the two convolutions of a gate are
-computed as one, grayscale images have masks without colour groups, and the number of classes is free.
+computed as one, grayscale images have masks without colour groups, and the number of classes is
+free.
 """
 from dataclasses import dataclass
 
@@ -58,22 +61,22 @@ class GatedBlock(chainer.Chain):
     Args:
         in_channels, out_channels: feature maps of the input and of the output.
         ksize: width of the kernels, odd: n for the paper's n×n.
-        mask: 'A' for the first block, whose horizontal stack must not see the value itself and whose
-            vertical stack must not see its own row; 'B' for the others.
+        mask: 'A' for the first block, whose horizontal stack must not see the value itself and
+            whose vertical stack must not see its own row; 'B' for the others.
         form: 'paper' or 'author', see the module.
         last: whether this is the last block, whose vertical stack nothing reads.
         colors: number of colour groups.
         num_classes: number of classes.
     """
 
-    def __init__(self, in_channels, out_channels, ksize, mask='B', form='paper', last=False, colors=3,
-                 num_classes=NUM_CLASSES):
+    def __init__(self, in_channels, out_channels, ksize, mask='B', form='paper', last=False,
+                 colors=3, num_classes=NUM_CLASSES):
         super().__init__()
         half = ksize // 2
         self.form = form
         self.last = last
-        # A sigmoid halves what passes a gate, and embeddings of variance 1 outweigh the convolutions:
-        # from the author's start the loss falls more slowly.
+        # A sigmoid halves what passes a gate, and embeddings of variance 1 outweigh the
+        # convolutions: from the author's start the loss falls more slowly.
         start = None if form == 'author' else chainer.initializers.LeCunNormal(scale=2)
         vertical = dict(in_channels=in_channels, out_channels=out_channels, ksize=(half + 1, ksize),
                         initialW=start)
@@ -87,7 +90,8 @@ class GatedBlock(chainer.Chain):
             self.horizontal_conv_t = MaskedConvolution2D(**horizontal)
             self.horizontal_conv_s = MaskedConvolution2D(**horizontal)
             self.horizontal_output = MaskedConvolution2D(
-                out_channels, out_channels, 1, mask=mask if form == 'author' else 'B', colors=colors)
+                out_channels, out_channels, 1, mask=mask if form == 'author' else 'B',
+                colors=colors)
             if form == 'author':
                 self.label = L.EmbedID(num_classes, out_channels)
             else:
@@ -97,8 +101,8 @@ class GatedBlock(chainer.Chain):
                 self.label_vertical_t = L.EmbedID(num_classes, out_channels, initialW=0)
                 self.label_vertical_s = L.EmbedID(num_classes, out_channels, initialW=0)
 
-        # A vertical kernel is the upper part of a higher kernel whose centre is the pixel. The pixel's
-        # row is the last row of that part, or the row below it.
+        # A vertical kernel is the upper part of a higher kernel whose centre is the pixel. The
+        # pixel's row is the last row of that part, or the row below it.
         above = half + (mask == 'A' or form == 'author')
         self.vertical_pad = above, half
         self.vertical_mask = np.zeros((2 * out_channels, in_channels, 2 * above + 1, ksize), 'f')
@@ -153,7 +157,8 @@ def embed(link, class_ids):
 
 def joined(*links):
     """The weights and biases of several convolutions of one input, as those of one convolution."""
-    return F.concat([link.W for link in links], axis=0), F.concat([link.b for link in links], axis=0)
+    return (F.concat([link.W for link in links], axis=0),
+            F.concat([link.b for link in links], axis=0))
 
 
 class GatedBlockList(chainer.ChainList):
@@ -161,8 +166,8 @@ class GatedBlockList(chainer.ChainList):
 
     def __init__(self, block_num, hidden_dims, form, colors, num_classes):
         super().__init__(*[
-            GatedBlock(hidden_dims, hidden_dims, 3, form=form, last=n == block_num - 1, colors=colors,
-                       num_classes=num_classes) for n in range(block_num)])
+            GatedBlock(hidden_dims, hidden_dims, 3, form=form, last=n == block_num - 1,
+                       colors=colors, num_classes=num_classes) for n in range(block_num)])
 
     def forward(self, v, h, class_ids):
         for block in self:

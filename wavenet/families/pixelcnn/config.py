@@ -31,7 +31,7 @@ def shapes(config):
 
 
 def with_biases(weights):
-    """The shapes of convolutions' weights, by the convolutions' names → shapes of all parameters."""
+    """Adds the biases: names and weight shapes of convolutions → shapes of all parameters."""
     result = {}
     for name, shape in weights.items():
         result[f'{name}/W'], result[f'{name}/b'] = shape, shape[:1]
