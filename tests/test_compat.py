@@ -65,6 +65,28 @@ except ImportError as error:
         assert result.stderr.startswith(f'{script}.py: error: chainer is not installed')
 
 
+@pytest.mark.parametrize('dtype', ['mixed16', 'float16', 'float64'])
+def test_chainers_variable_for_precision_does_not_leak_in(dtype):
+    model = (f"import os; os.environ['CHAINER_DTYPE'] = '{dtype}'\n"
+             'import wavenet, numpy as np\n'
+             'from wavenet.families import registry\n'
+             'from wavenet.families.gated.model import GatedPixelCNN\n'
+             'made = [wavenet.models.PixelCNN(1, 2, 1, 2, 2), GatedPixelCNN(1, 2, 1, 2, 2)]\n'
+             'made += [registry.get(model.family).build(model.config) for model in made]\n'
+             "x, ids = np.zeros((1, 1, 2, 2), 'f'), np.zeros(1, 'i')\n"
+             'for model in made:\n'
+             '    for link in model.links(): assert all(p.dtype == "f" for p in link.params())\n'
+             "    print(model(x, ids).dtype, wavenet.sampling.generate(model, x.shape, 0).dtype)\n")
+    assert run(model) == ['float32 float32'] * 4
+
+
+def test_a_wrong_value_of_that_variable_is_one_line(process):
+    result = process('train.py', CHAINER_DTYPE='float8')
+    assert result.returncode == 2 and result.stderr == (
+        "train.py: error: the environment variable CHAINER_DTYPE is 'float8': unset it, or set it "
+        'to one of float16, float32, float64, mixed16\n')
+
+
 def test_the_import_is_light():
     assert run('import sys, wavenet\n', "print([name for name in ('chainer', 'matplotlib', 'PIL', "
                "'tqdm', 'threadpoolctl') if name in sys.modules])") == ['[]']
@@ -84,7 +106,12 @@ def test_other_attributes_there_are_none():
 
 def test_it_says_what_it_did(command):
     result = command('-m', 'wavenet')
-    versions, *restored = result.stdout.splitlines()
+    commands, (versions, *restored) = (
+        part.splitlines() for part in result.stdout.split('\n\n'))
+    assert [line.split(',')[0].split('  ')[1] for line in commands[1:-1]] == [
+        'python train.py', 'python generate.py'] + [f'python -m wavenet.{name}' for name in (
+            'evaluate', 'curve', 'results', 'results.mistakes', 'figures', 'compare')]
+    assert commands[-1].endswith(', '.join(wavenet.pretrained()))
     assert versions.startswith(f'wavenet {wavenet.__version__}, Python 3.')
     assert versions.endswith('Chainer 7.8.1')
     assert restored == ['restored ' + line for line in compat.RESTORED]

@@ -6,6 +6,7 @@ import chainer
 import numpy as np
 import pytest
 
+import wavenet
 from helpers import DATA
 from wavenet import models, serialization
 from wavenet.storage import model_file
@@ -248,3 +249,17 @@ def test_a_model_is_no_snapshot(tmp_path, random_model):
     serialization.save_model(path, random_model())
     with pytest.raises(ValueError, match='model.npz.* is a model.* from a snapshot_iter_N'):
         snapshots.load_trainer(path, make_trainer(random_model()))
+
+
+# Models that come with the package
+
+def test_a_pretrained_model_loads_by_its_name(tmp_path, random_model, monkeypatch):
+    assert 'mnist' in wavenet.pretrained()
+    for name in wavenet.pretrained():
+        assert serialization.load_model(name).about['height'] == 28
+    monkeypatch.chdir(tmp_path)
+    serialization.save_model('mnist', random_model(hidden_dims=4))  # a file goes first
+    assert serialization.load_model('mnist').config.hidden_dims == 4
+    with pytest.raises(FileNotFoundError, match='mnits: there is no such file, and no pretrained '
+                                                'model of this name; there are mnist'):
+        serialization.load_model('mnits')

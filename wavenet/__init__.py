@@ -11,6 +11,12 @@ __version__ = '0.1.0'
 __all__ = ['distributions', 'evaluate', 'models', 'sampling', 'serialization', 'utils']
 
 
+def pretrained():
+    """The names of the models that come with this package, for `wavenet.load` and `--model`."""
+    from wavenet.storage.pretrained import names
+    return names()
+
+
 def __getattr__(name):
     if name in __all__:
         return importlib.import_module(f'wavenet.{name}')

@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 
+import wavenet
+
 # Exceptions that a user's mistake or a machine's limit raises, in this package and in libraries.
 # Any other exception is a bug, and its traceback is shown.
 ERRORS = (OSError, ValueError, MemoryError, OverflowError)
@@ -24,6 +26,7 @@ class ArgumentParser(argparse.ArgumentParser):
     def __init__(self, check=None, **kwargs):
         super().__init__(allow_abbrev=False, **kwargs)
         self._check = check
+        self.add_argument('--version', action='version', version=f'wavenet {wavenet.__version__}')
 
     def parse_args(self, args=None, namespace=None):
         args = super().parse_args(args, namespace)
@@ -141,6 +144,12 @@ def say(message):
     with contextlib.suppress(OSError):
         print(f'{_program or os.path.basename(sys.argv[0])}: {" ".join(message.split())}',
               file=sys.stderr, flush=True)
+
+
+def command_line(name):
+    """How the user of this command calls another one: `python train.py` or, where this package is
+    installed, `wavenet-train`. The name is 'train' or 'generate'."""
+    return f'wavenet-{name}' if (_program or '').startswith('wavenet-') else f'python {name}.py'
 
 
 def shows_progress(stream):

@@ -6,6 +6,7 @@ imports nothing but NumPy.
 """
 import importlib.util
 import logging
+import os
 import sys
 import types
 import warnings
@@ -21,6 +22,11 @@ for _module, _package in _NEEDED.items():
             'into .venv, and `. .venv/bin/activate` makes that the Python to use', name='wavenet')
 
 import numpy as np  # noqa: E402  after the check
+
+_DTYPES = 'float16', 'float32', 'float64', 'mixed16'
+if os.environ.get('CHAINER_DTYPE', 'float32') not in _DTYPES:  # Chainer raises TypeError
+    raise ImportError(f'the environment variable CHAINER_DTYPE is {os.environ["CHAINER_DTYPE"]!r}: '
+                      f'unset it, or set it to one of {", ".join(_DTYPES)}', name='wavenet')
 
 RESTORED = []  # one line for each thing that was missing
 

@@ -10,4 +10,4 @@ __all__ = ['Likelihood', 'check_fit', 'image_nats', 'likelihood']
 
 if __name__ == '__main__':
     from wavenet.commands import evaluate
-    sys.exit(evaluate.main())
+    sys.exit(evaluate.main('python -m wavenet.evaluate'))

@@ -18,6 +18,7 @@ import numpy as np
 from wavenet import distributions
 from wavenet.config import Config, size
 from wavenet.functions.masked_convolution import masked_chain_2d, masked_convolution_2d
+from wavenet.functions.precision import float32_parameters
 
 
 def make_mask(shape, mask, colors, dtype=np.float32):
@@ -161,6 +162,7 @@ class PixelCNN(chainer.Chain):
     mask_colors = None     # colour groups of the masks; None for one for each channel
     block = ResidualBlock
 
+    @float32_parameters
     def __init__(self, in_channels, hidden_dims, block_num, out_hidden_dims, out_dims):
         super().__init__()
         self.config = PixelCNNConfig(in_channels, hidden_dims, block_num, out_hidden_dims, out_dims)

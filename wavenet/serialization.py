@@ -5,6 +5,7 @@ say nothing and load here too: the families recognize them by the names and shap
 parameters. `wavenet/storage/model_file.py` describes the file.
 """
 from wavenet.families import registry
+from wavenet.storage import pretrained
 from wavenet.storage.model_file import (
     AVERAGE_PREFIX,
     NO_MODEL,
@@ -22,6 +23,9 @@ __all__ = ['load_model', 'save_model']
 def load_model(path):
     """Reads a model from a file of `save_model`, or of the author's.
 
+    In place of a path, `path` may be the name of a model that comes with this package, such as
+    'mnist'; a file of that name goes first.
+
     The author writes two kinds of files: `pixelcnn_N`, the model, and `snapshot_iter_N`, the
     trainer with the model in it. Our own snapshots load, too: where they hold an average of the
     weights, the average is taken.
@@ -31,7 +35,7 @@ def load_model(path):
 
     Raises: ValueError for a file that holds no such model; OSError for one that cannot be read.
     """
-    with open_npz(path) as npz:
+    with open_npz(pretrained.find(path)) as npz:
         prefix = next((prefix for prefix in (AVERAGE_PREFIX, TRAINER_PREFIX)
                        if any(name.startswith(prefix) for name in npz.files)), '')
         about = read_about(npz)

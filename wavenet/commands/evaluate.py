@@ -27,10 +27,9 @@ from wavenet.likelihood import check_fit, likelihood
 BINARIZATIONS = ('threshold', 'static', 'dynamic')
 
 
-def make_parser():
-    """Makes the parser of the command."""
-    parser = cli.ArgumentParser(prog='python -m wavenet.evaluate',
-                                description='Measures the likelihood of a test set.')
+def make_parser(prog=None):
+    """Makes the parser of the command, whose name is `prog`."""
+    parser = cli.ArgumentParser(prog=prog, description='Measures the likelihood of a test set.')
     add, count = parser.add_argument, cli.whole_number(1)
     add('--model', '-m', required=True, metavar='FILE',
         help="out/model.npz, or the author's pixelcnn_N or snapshot_iter_N")
@@ -53,9 +52,9 @@ def make_parser():
     return parser
 
 
-def main():
-    """The command. Returns: its exit status."""
-    return cli.run(run, make_parser())
+def main(prog=None):
+    """The command, whose name is `prog`. Returns: its exit status."""
+    return cli.run(run, make_parser(prog))
 
 
 def run(parser):

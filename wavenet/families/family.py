@@ -10,6 +10,8 @@ from typing import Any, Callable, NamedTuple, Optional
 
 import chainer
 
+from wavenet.functions.precision import float32_parameters
+
 
 class Option(NamedTuple):
     """An option of train.py that says a size of the model: a whole number, or one of `choices`."""
@@ -84,3 +86,6 @@ class Family:
     cache: Optional[Callable] = None
     recognize: Optional[Callable] = None
     prepare: Optional[Callable] = None
+
+    def __post_init__(self):
+        object.__setattr__(self, 'build', float32_parameters(self.build))

@@ -126,7 +126,7 @@ def train(parser, args, team, sample_grid):
         run_trainer(parser, run, end)
     if team.rank == 0:
         model_file = run.outputs[0].path(run.trainer)
-        print('python generate.py --model', shlex.quote(model_file))
+        print(cli.command_line('generate'), '--model', shlex.quote(model_file))
 
 
 def load_data(args, team):

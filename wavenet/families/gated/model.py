@@ -49,6 +49,7 @@ from wavenet import distributions
 from wavenet.config import Config, size
 from wavenet.families.gated.gates import gates
 from wavenet.functions.masked_convolution import masked_convolution_2d
+from wavenet.functions.precision import float32_parameters
 from wavenet.models import MaskedConvolution2D, output_stack
 
 FORMS = ('author', 'paper')
@@ -214,6 +215,7 @@ class GatedPixelCNN(chainer.Chain):
 
     family = 'gated'
 
+    @float32_parameters
     def __init__(self, in_channels, hidden_dims, block_num, out_hidden_dims, out_dims,
                  num_classes=NUM_CLASSES, form='paper'):
         super().__init__()
