@@ -8,7 +8,7 @@ from wavenet.functions import threads
 
 
 def add_device_options(parser):
-    """Adds --gpu and --device, of which a command line may have one."""
+    """Adds --gpu and --device. A command line may have one of them."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument('--gpu', '-g', type=int, default=-1, metavar='N',
                        help='number of the GPU; negative for the CPU (default: %(default)s)')

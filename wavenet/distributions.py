@@ -46,7 +46,7 @@ class Categorical:
             outputs: floating (B, outputs).
             uniforms: float64 (1, B) in [0, 1), see `draw`.
 
-        Returns: integer (B,), the levels; `levels`, which is no level, where a logit is NaN.
+        Returns: integer (B,), the levels; where a logit is NaN, the number `levels`, out of range.
         """
         return draw(self.probabilities(outputs), uniforms[0])
 

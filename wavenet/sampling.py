@@ -34,11 +34,11 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         shape: of the images, (B, C, H, W); any height and width.
         seed: of the random numbers; None for other images each time.
         method: 'cached', or 'naive' for the post's loop.
-        given: (images, rows): floating (B, C, H, W) in [0, 1], of which the first `rows` rows are
-            kept, quantized to the model's levels; the rest is generated. Values that are given use
+        given: (images, rows): floating (B, C, H, W) in [0, 1]. Their first `rows` rows are kept,
+            quantized to the model's levels; the rest is generated. Values that are given use
             up their random numbers, so the others are the same as without `given`.
         part: a slice of the batch: only these images, the same as when all are generated. It needs
-            a seed: without one there is no whole to take a part of.
+            a seed, which fixes the whole batch.
         progress: called with the number of pixels that are done since the last call.
         class_ids: the classes of the images, integers (B,), for a conditional model; by default
             0, 1, 2, …, all classes in turn.

@@ -40,7 +40,7 @@ class State:
         """Takes the values (B,) of a step, which are in `samples` already, after its `outputs`."""
 
     def give(self, step, values):
-        """The same for values that were given, of which nobody asked for the outputs."""
+        """The same for values that were given; nobody asked for their outputs."""
         self.outputs(step)
         self.put(step, values)
 

@@ -22,7 +22,8 @@ def figure():
         draw_mask(axes[0], spatial)
         middle = len(spatial) // 2
         axes[0].add_patch(Rectangle((middle, middle), 1, 1, fill=False, linewidth=2.5))
-        axes[0].set_title('mask {}, {}×{}, grayscale'.format(kind, *spatial.shape), fontsize=11)
+        height, width = spatial.shape
+        axes[0].set_title(f'mask {kind}, {height}×{width}, grayscale', fontsize=11)
         draw_mask(axes[1], center, feature_maps=True)
         axes[1].set_title(f'its center, {inputs} feature maps to {outputs}', fontsize=11)
         draw_connections(axes[2], center)

@@ -1,12 +1,12 @@
 """A masked convolution as a few matrix products that skip what the mask zeroes.
 
 Feature maps are sorted by colour here, red ones first. A column holds everything that one pixel
-sees: the maps of other pixels, tap by tap, and the maps of the pixel itself. All maps see the other
-pixels. Of the pixel itself, all maps see red, the green and blue ones see green, and the blue ones
-see blue. So one product computes all maps from the taps and from red; green and blue have products
-of their own, which add to the last maps only. In backward, input and output are exchanged: one
-product computes all maps from the taps and from blue, and red and green have products of their own,
-which add to the first maps only.
+sees: the feature maps ("maps" below) of other pixels, tap by tap, and those of the pixel itself.
+All maps see the other pixels. Of the pixel itself, all maps see red, the green and blue ones see
+green, and the blue ones see blue. So one product computes all maps from the taps and from red;
+green and blue have products of their own, which add to the last maps only.
+In backward, input and output are exchanged: one product computes all maps from the taps and from
+blue, and red and green have products of their own, which add to the first maps only.
 """
 import weakref
 

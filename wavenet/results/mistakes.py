@@ -140,7 +140,7 @@ def make_parser():
 
 def main():
     """The command. Returns: its exit status."""
-    with registered({PIXELCNN.name: PIXELCNN}):  # of which they are variants
+    with registered({PIXELCNN.name: PIXELCNN}):  # they are variants of it
         return cli.run(run, make_parser())
 
 

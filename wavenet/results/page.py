@@ -95,7 +95,7 @@ def notes(name, result, failed):
     yield 'on a GPU, in the size of the post' if result['gpu'] else \
         'a small model, trained briefly on a CPU'
     if STAGES[name].mistake in mistakes.NO_LIKELIHOOD:
-        yield 'its nll is no likelihood, because R sees itself'
+        yield 'its nll is not a likelihood, because R sees itself'
     if not result['complete']:
         yield 'stopped before the end by --budget'
     if name in failed:

@@ -94,7 +94,7 @@ def starts(targets):
     """Finds where strokes start: pixels with ink whose four neighbours before them have none.
 
     Args:
-        targets: integers (B, 1, H, W) on any device; 0 is no ink.
+        targets: integers (B, 1, H, W) on any device; 0 means no ink.
 
     Returns: bool (B, 1, H, W), a NumPy array.
     """

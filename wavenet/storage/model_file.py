@@ -74,10 +74,10 @@ def read_about(npz):
         return {}
     shape, dtype = npz.header(CONFIG)
     if shape or dtype.kind != 'U' or dtype.itemsize > CONFIG_SIZE:
-        raise ValueError('its config is no text')
+        raise ValueError('its config is not a text')
     about = json.loads(str(npz[CONFIG][()]))
     if not isinstance(about, dict):
-        raise ValueError('its config is no JSON object')
+        raise ValueError('its config is not a JSON object')
     for name in ('height', 'width'):
         if name in about and not (type(about[name]) is int and about[name] >= 1):
             raise ValueError(f'its {name} is {about[name]!r}')

@@ -328,7 +328,7 @@ def vertical_layer(block, W_to_h, hidden, class_ids):
         (block.horizontal_conv_t, block.horizontal_conv_s))]             # (2, hidden) each
     class_v, class_h = [
         None if x is None else _halve(x.array.T.reshape(2, hidden.count, 1, len(class_ids)))
-        for x in block.labels(class_ids)]
+        for x in block.embeddings(class_ids)]
     bias_to_h = _halve(bias_to_h + bias_h)[:, :, None, None] + class_h
     return VerticalLayer(_halve(bias).reshape(-1, 1), class_v, W_to_h, bias_to_h[:, hidden.order])
 
@@ -348,7 +348,7 @@ def _halve(x):
 
 
 def _below_ones(xp, maps, batch):
-    """Zeros (1 + maps, B), of which the first row is ones."""
+    """Zeros (1 + maps, B), with ones in the first row."""
     array = xp.zeros((1 + maps, batch), 'f')
     array[0] = 1
     return array

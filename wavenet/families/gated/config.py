@@ -23,7 +23,7 @@ OPTIONS = (
 
 def shapes(config):
     """The parameters of a `GatedPixelCNN`: names → shapes."""
-    weights, labels = {}, []
+    weights, embeddings = {}, []
     maps = config.hidden_dims
     for n in range(1 + config.block_num):
         block, inputs, ksize = (
@@ -34,12 +34,12 @@ def shapes(config):
             weights[f'{block}/horizontal_conv_{gate}'] = (maps, inputs, 1, ksize)
         weights[f'{block}/horizontal_output'] = (maps, maps, 1, 1)
         stacks = ('horizontal',) if n == config.block_num else ('horizontal', 'vertical')
-        labels += [f'{block}/label'] if config.form == 'author' else [
+        embeddings += [f'{block}/label'] if config.form == 'author' else [
             f'{block}/label_{stack}_{gate}' for stack in stacks for gate in 'ts']
     weights['conv2'] = (config.out_hidden_dims, maps, 1, 1)
     weights['conv4'] = (config.out_dims * config.in_channels, config.out_hidden_dims, 1, 1)
-    embeddings = {f'{name}/W': (config.num_classes, maps) for name in labels}
-    return dict(with_biases(weights), **embeddings)
+    return dict(with_biases(weights),
+                **{f'{name}/W': (config.num_classes, maps) for name in embeddings})
 
 
 def recognize(shapes):

@@ -124,12 +124,12 @@ class GatedBlock(chainer.Chain):
         v = masked_convolution_2d(v, W, b, self.vertical_mask, self.vertical_pad)
         W, b = joined(self.horizontal_conv_t, self.horizontal_conv_s)
         h = masked_convolution_2d(h, W, b, self.horizontal_mask, self.horizontal_conv_t.pad)
-        label_v, label_h = self.labels(class_ids)
+        class_v, class_h = self.embeddings(class_ids)
         v, h = gates(v, h, self.v_to_h_conv_t.W, self.v_to_h_conv_s.W,
-                     self.v_to_h_conv_t.b, self.v_to_h_conv_s.b, label_h, label_v)
+                     self.v_to_h_conv_t.b, self.v_to_h_conv_s.b, class_h, class_v)
         return v, self.horizontal_output(h)
 
-    def labels(self, class_ids):
+    def embeddings(self, class_ids):
         """The embeddings of classes (B,) for the gates of the vertical and of the horizontal stack,
         (B, 2 out_channels) each; None for the vertical stack of the last block"""
         if self.form == 'author':
