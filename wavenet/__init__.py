@@ -1,14 +1,17 @@
 """PixelCNN as Sergei Turukin's post of 22 February 2017 describes it, in Chainer.
 
-`import wavenet` imports NumPy only, and makes Chainer importable. The public modules are imported
-when they are first used: `wavenet.models`, `wavenet.sampling` and so on.
+`import wavenet` imports NumPy only, and makes Chainer importable. All else is imported when it is
+first used: `wavenet.load` and `wavenet.train` (see docs/api.md), and the public modules,
+`wavenet.models`, `wavenet.sampling` and so on.
 """
 import importlib
 
 from wavenet import compat  # noqa: F401  first: it makes Chainer importable
 
 __version__ = '0.1.0'
-__all__ = ['distributions', 'evaluate', 'models', 'sampling', 'serialization', 'utils']
+_MODULES = ['distributions', 'evaluate', 'models', 'sampling', 'serialization', 'utils']
+_FACE = ['load', 'train', 'Model']  # of wavenet.api
+__all__ = ['pretrained', *_FACE, *_MODULES]
 
 
 def pretrained():
@@ -18,7 +21,9 @@ def pretrained():
 
 
 def __getattr__(name):
-    if name in __all__:
+    if name in _FACE:
+        return getattr(importlib.import_module('wavenet.api'), name)
+    if name in _MODULES:
         return importlib.import_module(f'wavenet.{name}')
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 

@@ -125,6 +125,17 @@ def _interrupt(number, _):
     raise KeyboardInterrupt(number)
 
 
+@contextlib.contextmanager
+def named(program):
+    """Gives `say` another name of the running command."""
+    global _program
+    former, _program = _program, program
+    try:
+        yield
+    finally:
+        _program = former
+
+
 def interruption_status(interruption):
     """The exit status for a KeyboardInterrupt, whose argument may be the number of a signal."""
     return 128 + (interruption.args or (signal.SIGINT,))[0]

@@ -66,7 +66,7 @@ def image_nats(model, dataset, batchsize=100, number=0, progress=None):
         for start in range(0, len(dataset), batchsize):
             images = np.arange(start, min(start + batchsize, len(dataset)))
             x, targets, class_ids = dataset.batch(number * len(dataset) + images)
-            nats += _nats(model.distribution, model(x, class_ids).array, targets)
+            nats += batch_nats(model.distribution, model(x, class_ids).array, targets)
             if progress:
                 progress(len(images))
     nats = np.concatenate(nats)
@@ -75,7 +75,7 @@ def image_nats(model, dataset, batchsize=100, number=0, progress=None):
     return nats
 
 
-def _nats(distribution, outputs, targets):
+def batch_nats(distribution, outputs, targets):
     """The nats of some images: a list of float64 arrays, each of a part of the images.
 
     Args:

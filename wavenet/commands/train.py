@@ -12,9 +12,9 @@ from wavenet.families import registry
 from wavenet.training import teams, trainer
 
 
-def make_parser():
+def make_parser(parser_class=cli.ArgumentParser):
     """Makes the parser of train.py. Names and defaults are those of the author's train.py."""
-    parser = cli.ArgumentParser(check=check, description=__doc__.split('\n')[0])
+    parser = parser_class(check=check, description=__doc__.split('\n')[0])
     add_data_options(parser.add_argument_group('data'))
     add_model_options(parser.add_argument_group('model'))
     add_optimizer_options(parser.add_argument_group('optimization'))

@@ -1,8 +1,21 @@
 """Values of pixels: bytes as intensities in [0, 1], and colours as luminance."""
 import numpy as np
 
+from wavenet.utils import quantize
+
 # The intensity of each byte, rounded as by Chainer's get_mnist and get_cifar10, the author's source
 INTENSITY = np.arange(256, dtype='f') * np.float32(1 / 255)
+
+
+def bytes_of_levels(levels):
+    """The byte that shows each level, uint8 (levels,): the nearest to level / (levels - 1) · 255
+    that `quantize` takes for the same level."""
+    targets = quantize(INTENSITY, levels)                       # of each byte
+    numbers = np.arange(levels)
+    nearest = np.rint(numbers * 255 / (levels - 1))
+    first = np.searchsorted(targets, numbers)
+    last = np.searchsorted(targets, numbers, side='right') - 1
+    return np.clip(nearest, first, last).astype('u1')
 
 
 def luminance(images):

@@ -1,5 +1,6 @@
 """Signals end a training in order: after an iteration, with a snapshot."""
 import signal
+import threading
 
 from chainer.training import extension
 
@@ -29,6 +30,8 @@ class Interruption(extension.Extension):
         self._former_handlers = {}
 
     def initialize(self, trainer):
+        if threading.current_thread() is not threading.main_thread():
+            return  # only the main thread gets signals
         for number in self.signals:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup or a shell's &
                 self._former_handlers[number] = signal.signal(number, self._ask)

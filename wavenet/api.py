@@ -1,0 +1,328 @@
+"""The public face of the package: `wavenet.load`, `wavenet.train` and the `Model` they return.
+
+    import wavenet
+    model = wavenet.load('mnist')
+    images = model.sample(16, seed=0)          # uint8 (16, 28, 28)
+    model.log_prob(images)                     # float64 (16,), in nats
+
+A `Model` keeps images as they are kept everywhere else: uint8 (N, H, W), or (N, H, W, 3) in colour.
+"""
+import contextlib
+import sys
+
+import chainer
+import numpy as np
+import tqdm
+from chainer.backends import cuda
+
+from wavenet import cli, sampling, serialization
+from wavenet.commands import train as train_command
+from wavenet.commands.sample_grid import SampleGrid
+from wavenet.data.pixels import INTENSITY, bytes_of_levels
+from wavenet.families import registry
+from wavenet.likelihood import batch_nats
+from wavenet.training import teams, trainer
+from wavenet.utils import quantize
+
+
+def load(path_or_name):
+    """Loads a trained model.
+
+    Args:
+        path_or_name: the path of `model.npz`, of a snapshot, or of a file of the author's; or the
+            name of a model that comes with this package, see `wavenet.pretrained()`.
+
+    Returns: a `Model`, on the CPU.
+
+    Raises: FileNotFoundError that lists the names if there is no such file; OSError or ValueError
+        for a file that holds no model.
+    """
+    return Model(serialization.load_model(path_or_name))
+
+
+class Model:
+    """A trained model: it samples images and scores them.
+
+    Args:
+        network: a Chainer model of one of the families, such as a `wavenet.models.PixelCNN`.
+
+    Attributes:
+        network: the Chainer model, which maps inputs (B, C, H, W) to outputs.
+        config: its sizes, a frozen dataclass.
+        about: what its file records, a dict: the data set, the options of the training.
+        levels: number of values that a pixel's channel can take.
+        num_classes: number of classes; 0 where the model is unconditional.
+        class_names: their names, a tuple; None where the file has none.
+        image_size: (height, width) of the training images; None where the file does not say it.
+    """
+
+    def __init__(self, network):
+        self.network = network
+        self.config = network.config
+        self.about = getattr(network, 'about', {})
+        self.levels = network.distribution.levels
+        self.num_classes = network.num_classes
+        names = self.about.get('class_names')
+        self.class_names = tuple(names) if names else None
+        size = self.about.get('height'), self.about.get('width')
+        self.image_size = None if None in size else size
+
+    def __repr__(self):
+        title = registry.get(self.network.family).title
+        sizes = ', '.join(f'{name}={value}' for name, value in self.config.to_json().items())
+        parameters = sum(param.size for param in self.network.params())
+        return f'<{title}: {sizes}; {parameters:,} parameters, {self.levels} levels>'
+
+    def to_device(self, device):
+        """Moves the model to a device, such as '@cupy:0' or '@numpy'. Returns: the model."""
+        self.network.to_device(device)
+        return self
+
+    def save(self, path):
+        """Writes the model to one .npz, which `load` and generate.py read."""
+        sizes = self.config.to_json()
+        about = {name: value for name, value in self.about.items()
+                 if name not in sizes and name != 'model'}
+        serialization.save_model(path, self.network, **about)
+
+    def sample(self, n, *, seed=None, class_ids=None, size=None, given=None, mask=None,
+               temperature=1.0, progress=None, as_levels=False):
+        """Generates images.
+
+        Args:
+            n: number of images.
+            seed: the same seed gives the same images; None for other images each time.
+            class_ids: for a conditional model, the class of all images, a whole number or a name,
+                or n of them; by default all classes in turn.
+            size: (height, width), or one number for both; by default that of the training images.
+            given: images to complete, as `log_prob` takes them: n of them, or 1 for all.
+            mask: the pixels of `given` that are kept: True in a bool array (H, W) or (n, H, W), or
+                a number of rows from the top. The others are generated.
+            temperature: the logits are divided by it: below 1, likelier and more uniform images.
+            progress: True for a progress bar, or a function that is called with the number of
+                pixels that are done since the last call.
+            as_levels: return the quantized values, {0, …, levels - 1}, instead of intensities;
+                `given` holds such values, too.
+
+        Returns: uint8 (n, H, W), or (n, H, W, 3) in colour. Intensities of a level lie in its bin,
+            so `log_prob` takes them for the same levels. With more than 256 levels, uint16 levels.
+
+        Raises: ValueError for arguments that do not fit the model.
+        """
+        if (given is None) != (mask is None):
+            raise ValueError('given and mask go together: mask says which pixels are kept')
+        if given is None:
+            shape = (n, self.network.in_channels, *self._size(size))
+        else:
+            targets = self._targets(given, as_levels)
+            shape = (n, *targets.shape[1:])
+            if len(targets) not in (1, n) or size and self._size(size) != shape[2:]:
+                raise ValueError(f'given must be {n} images, or 1 for all, of the size asked for; '
+                                 f'got the shape {np.shape(given)}')
+            given = np.broadcast_to(targets.astype('f') / (self.levels - 1), shape), mask
+        with _progress(progress, shape[2] * shape[3]) as update:
+            samples = sampling.generate(
+                self.network, shape, seed, given=given, progress=update,
+                class_ids=self._class_ids(class_ids, n))
+        levels = np.rint(cuda.to_cpu(samples) * (self.levels - 1)).astype('u2')  # (n, C, H, W)
+        return _channels_last(self._pixels(levels, as_levels))
+
+    def log_prob(self, images, class_ids=None, *, as_levels=False, batchsize=100, progress=None):
+        """Computes the log-likelihood of images.
+
+        Args:
+            images: (N, H, W), or (N, H, W, 3) in colour: uint8 intensities, floating intensities in
+                [0, 1], or, with `as_levels`, whole numbers, the levels {0, …, levels - 1}.
+                Intensities are quantized as for the training. Gray images are copied to the
+                channels of a colour model.
+            class_ids: for a conditional model, the class of all images, a whole number or a name,
+                or N of them.
+            as_levels: whether the images are levels.
+            batchsize: number of images that are computed at once.
+            progress: as for `sample`, but it counts images.
+
+        Returns: float64 (N,): the natural logarithm of the probability of each image, in nats.
+
+        Raises: ValueError for images or classes that do not fit the model.
+        """
+        targets = self._targets(images, as_levels)                       # (N, C, H, W)
+        class_ids = self._class_ids_of(class_ids, len(targets))
+        nats = [np.empty(0)]
+        with _progress(progress, len(targets), 'image') as update:
+            for start in range(0, len(targets), batchsize):
+                part = slice(start, start + batchsize)
+                outputs = self._outputs(targets[part], class_ids, part)
+                nats += batch_nats(self.network.distribution, outputs,
+                                   self.network.xp.asarray(targets[part]))
+                if update:
+                    update(len(targets[part]))
+        nats = np.concatenate(nats)
+        if not np.isfinite(nats).all():
+            raise ValueError(
+                'the likelihood is not finite: the weights of this model are too large')
+        return -nats
+
+    def logits(self, images, class_ids=None, *, as_levels=False):
+        """Computes the network's outputs, all images in one batch.
+
+        Args: as of `log_prob`.
+
+        Returns: float32 (N, levels, C, H, W) on the CPU: the logits of each value's levels, given
+            the values before it; (N, 1, C, H, W) for a model with `--loss sigmoid`.
+
+        Raises: as `log_prob`.
+        """
+        targets = self._targets(images, as_levels)
+        class_ids = self._class_ids_of(class_ids, len(targets))
+        return cuda.to_cpu(self._outputs(targets, class_ids, slice(None)))
+
+    def _outputs(self, targets, class_ids, part):
+        """The outputs for targets (B, C, H, W), on the model's device."""
+        network = self.network
+        with chainer.using_device(network.device), chainer.no_backprop_mode(), \
+                chainer.using_config('train', False), np.errstate(over='ignore', invalid='ignore'):
+            x = network.xp.asarray(targets.astype('f') / (self.levels - 1))
+            if class_ids is not None:
+                class_ids = network.xp.asarray(class_ids[part])
+            return network(x, class_ids).array
+
+    def _pixels(self, levels, as_levels):
+        """Levels (n, C, H, W) as `sample` returns them."""
+        if self.levels > 256:
+            return levels
+        return levels.astype('u1') if as_levels or self.about.get('labels') \
+            else bytes_of_levels(self.levels)[levels]
+
+    def _targets(self, images, as_levels):
+        """Images as int32 (N, C, H, W), the levels."""
+        channels = self.network.in_channels
+        images = _channels_first(images, channels)
+        if as_levels or self.about.get('labels'):
+            if images.dtype.kind not in 'iu' or not (
+                    (0 <= images) & (images < self.levels)).all():
+                raise ValueError(f'levels are whole numbers from 0 to {self.levels - 1}, got '
+                                 f'{images.dtype}{_range(images)}')
+            targets = images.astype('i')
+        elif images.dtype == np.uint8:
+            targets = quantize(INTENSITY, self.levels)[images]
+        elif images.dtype.kind == 'f':
+            targets = quantize(images, self.levels)
+        else:
+            raise ValueError(f'images are uint8, or floating in [0, 1], got {images.dtype}; for '
+                             'levels give as_levels=True')
+        return np.broadcast_to(targets, (len(targets), channels, *targets.shape[2:]))
+
+    def _size(self, size):
+        """(height, width) of the images to generate."""
+        size = size or self.image_size
+        if size is None:
+            raise ValueError("the model's file does not say the size of its images: give size")
+        return (size, size) if np.ndim(size) == 0 else tuple(size)
+
+    def _class_ids(self, class_ids, n):
+        """The classes of n images, int32 (n,), or None."""
+        if class_ids is None:
+            return None
+        if not self.num_classes:
+            raise ValueError('the model is unconditional: it takes no class_ids')
+        if isinstance(class_ids, str) or np.ndim(class_ids) == 0:
+            class_ids = [class_ids] * n
+        if any(isinstance(one, str) for one in class_ids):
+            class_ids = [self._class_id(one) for one in class_ids]
+        class_ids = np.asarray(class_ids, None if n else 'i')
+        if class_ids.dtype.kind not in 'iu' or class_ids.shape != (n,) \
+                or not ((0 <= class_ids) & (class_ids < self.num_classes)).all():
+            raise ValueError(f'class_ids must be {n} classes from 0 to {self.num_classes - 1}, got '
+                             f'{class_ids}')
+        return class_ids.astype('i')
+
+    def _class_id(self, name):
+        if not self.class_names or name not in self.class_names:
+            known = ', '.join(self.class_names or ()) or 'no names'
+            raise ValueError(f'the model has no class {name!r}; it has {known}')
+        return self.class_names.index(name)
+
+    def _class_ids_of(self, class_ids, n):
+        """As `_class_ids`, for images that are there: a conditional model needs their classes."""
+        if class_ids is None and self.num_classes:
+            raise ValueError('the model is conditioned on the class: give class_ids')
+        return self._class_ids(class_ids, n)
+
+
+def _channels_last(images):
+    """(N, C, H, W) → (N, H, W), or (N, H, W, C) with several channels."""
+    return images[:, 0] if images.shape[1] == 1 else images.transpose(0, 2, 3, 1)
+
+
+def _channels_first(images, channels):
+    """(N, H, W) or (N, H, W, C) → (N, 1 or C, H, W).
+
+    Raises: ValueError for another shape.
+    """
+    images = np.asarray(images)
+    if images.ndim == 4 and images.shape[-1] in (1, channels):
+        return images.transpose(0, 3, 1, 2)
+    if images.ndim == 3:
+        return images[:, None]
+    wanted = '(N, H, W)' if channels == 1 else f'(N, H, W) or (N, H, W, {channels})'
+    raise ValueError(f'images must have the shape {wanted}, got {images.shape}')
+
+
+def _range(images):
+    return f' from {images.min()} to {images.max()}' if images.size else ''
+
+
+@contextlib.contextmanager
+def _progress(progress, total, unit='pixel'):
+    """What counts progress, a function or None, for the argument of that name."""
+    if progress is not True:
+        yield progress or None
+        return
+    with tqdm.tqdm(total=total, unit=unit, file=sys.stderr) as bar:
+        yield bar.update
+
+
+class _Parser(cli.ArgumentParser):
+    """The parser of train.py, but mistakes are exceptions."""
+
+    def error(self, message, status=2):
+        line = ' '.join(str(message).split())
+        raise (ValueError if status == 2 else RuntimeError)(line)
+
+
+class _Caller(teams.Alone):
+    """The process that calls `train`: it is not ended when the training is interrupted."""
+
+    def leave(self, status):
+        raise KeyboardInterrupt
+
+
+def train(dataset, **options):
+    """Trains a model, as train.py does, and writes the same files.
+
+    Args:
+        dataset: name or path of a data set, as of train.py's `--dataset`.
+        options: the options of train.py by their names, such as hidden_dim=16, binarize=True or
+            out='out/mine'; docs/usage.md and `python train.py --help` list them.
+
+    Returns: the trained `Model`, from `model.npz` in the folder of `out`.
+
+    Raises: ValueError for what train.py ends with status 2, a mistake in the options or the data;
+        RuntimeError where the training fails later; KeyboardInterrupt if it was interrupted: it
+        then has saved a snapshot, and resume='auto' goes on from it.
+    """
+    parser = train_command.make_parser(_Parser)
+    args = parser.parse_args(['--dataset', str(dataset), *_words(options)])
+    with np.errstate(over='ignore', invalid='ignore'), cli.named('wavenet.train'):
+        trainer.train(parser, args, _Caller(parser), SampleGrid)
+    return load(f'{args.out}/model.npz')
+
+
+def _words(options):
+    """Options by their names as the words of a command line."""
+    for name, value in options.items():
+        if value is True:
+            yield f'--{name}'
+        elif value is not None and value is not False:
+            yield f'--{name}'
+            yield from map(str, value if isinstance(value, (list, tuple)) else [value])
