@@ -6,7 +6,7 @@ import os
 import numpy as np
 from chainer import backend
 
-from wavenet.data import downloads
+from wavenet.data import idx as idx_files
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -80,7 +80,7 @@ def bytes_of(shape, seed=0):
 
 def idx(array):
     """The bytes of a file of MNIST."""
-    return downloads._idx_header(array) + array.tobytes()
+    return idx_files.header(array) + array.tobytes()
 
 
 def write_mnist(folder, zipped=True, train=6, test=4):

@@ -6,10 +6,12 @@ import os
 import numpy as np
 import pytest
 from chainer.backends import cuda
+from PIL import Image
 
 from helpers import DATA
 from wavenet import evaluate, models, sampling, serialization, utils
 from wavenet.commands import evaluate as evaluate_command
+from wavenet.data import load
 from wavenet.data.images import ImageDataset
 from wavenet.data.load import load_dataset
 from wavenet.data.pixels import INTENSITY
@@ -291,3 +293,64 @@ def test_a_batch_of_all_images_is_none_too_large(run, images, random_model):
     serialization.save_model('model.npz', random_model(1))
     status, _, stderr = run('--model', 'model.npz', '--dataset', images, '--batchsize', 10 ** 30)
     assert (status, stderr) == (0, '')
+
+
+# What is measured
+
+@pytest.fixture
+def digits_model(command, tmp_path):
+    """A small model of the embedded digits with their classes, hardly trained, in out/model.npz;
+    the pixels and classes of 40 test digits."""
+    result = command('train.py', '--model', 'gated', '--dataset', 'digits', '--channels', 1,
+                     '--levels', 8, '-d', 2, '-n', 1, '--learning_rate', 0.03, '--iteration', 20,
+                     '--batchsize', 32)
+    assert result.returncode == 0, result.stderr
+    images = load.read('digits').test
+    return images.pixels[:40, 0], images.class_ids[:40]
+
+
+def nats_of(command, dataset):
+    result = command('-m', 'wavenet.evaluate', '--model', 'out/model.npz', '--dataset', dataset)
+    assert result.returncode == 0, result.stderr
+    return float(result.stdout.splitlines()[-1].split()[-4]), result.stdout
+
+
+def write_folders(folder, pixels, names):
+    for n, (image, name) in enumerate(zip(pixels, names)):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / name / f'{n:03}.png')
+
+
+def test_all_that_is_given_is_measured_with_classes_by_name(command, tmp_path, digits_model):
+    pixels, class_ids = digits_model
+    np.savez(tmp_path / 'test_only.npz', test_x=pixels, test_y=class_ids)
+    expected, text = nats_of(command, 'test_only.npz')
+    assert 'test_only.npz: 40, 8×8' in text
+    write_folders(tmp_path / 'mine', pixels, class_ids.astype(str))
+    assert nats_of(command, 'mine')[0] == expected
+    # Folders of some of the classes, whose numbers by order would be others
+    some = np.isin(class_ids, [3, 7])
+    np.savez(tmp_path / 'some.npz', test_x=pixels[some], test_y=class_ids[some])
+    write_folders(tmp_path / 'some', pixels[some], class_ids[some].astype(str))
+    assert nats_of(command, 'some')[0] == nats_of(command, 'some.npz')[0]
+    np.savez(tmp_path / 'wrong.npz', test_x=pixels[some], test_y=(class_ids[some] == 7) * 1)
+    assert nats_of(command, 'some')[0] != nats_of(command, 'wrong.npz')[0]
+
+
+def test_a_class_that_the_model_does_not_know_is_named(command, tmp_path, digits_model):
+    pixels, _ = digits_model
+    write_folders(tmp_path / 'mine', pixels[:4], ['3', '3', 'three', 'three'])
+    np.savez(tmp_path / 'without.npz', test_x=pixels)
+    for dataset, words in (('mine', ["has no class 'three'; it has 0, 1, 2"]),
+                           ('without.npz', ['it has no classes, and the model has 10'])):
+        result = command('-m', 'wavenet.evaluate', '--model', 'out/model.npz', '--dataset', dataset)
+        assert result.returncode == 2 and result.stderr.count('\n') == 1
+        assert all(word in result.stderr for word in words)
+
+
+def test_one_image_is_measured(train, command, tmp_path):
+    assert train('--iteration', 1, '--levels', 4).returncode == 0
+    image = np.arange(20, dtype='u1').reshape(4, 5) * 12
+    Image.fromarray(image).save(tmp_path / 'one.png')
+    np.savez(tmp_path / 'one.npz', test_x=image[None])
+    assert nats_of(command, 'one.png')[0] == nats_of(command, 'one.npz')[0]

@@ -4,12 +4,15 @@ import os
 import numpy as np
 from chainer.backends import cuda
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from wavenet.storage.files import atomic_write
 
 # File name endings and Pillow's names of the formats
 IMAGE_FORMATS = {'.png': 'png', '.jpg': 'jpeg', '.jpeg': 'jpeg'}
 ANIMATION_FORMATS = {'.gif': 'gif'}
+
+LEVELS = 'wavenet:levels'  # the text in a PNG file that says how many levels its values show
 
 GRAY = 0.5            # lines between images, and pixels without a value
 MAX_STEPS = 60        # of an animation: it shows several pixels at once if an image has more
@@ -57,20 +60,25 @@ def completions(originals, samples, rows):
     return np.concatenate([originals[:, None], kept[:, None], samples], axis=1)
 
 
-def save(path, cells, scale=1):
-    """Writes cells as one image file. The same cells give the same bytes.
+def save(path, cells, scale=1, levels=None):
+    """Writes cells as one image file. The same arguments give the same bytes.
 
     Args:
         path: ends in .png or .jpg.
         cells: floating-point array (rows, columns, C, H, W) in [0, 1] on any device; C is 1 or 3.
         scale: each pixel becomes a square of scale × scale. Above 1, gray lines of that width
             separate the cells.
+        levels: number of levels that the values show. A PNG file of scale 1 says it in a text, so
+            that the levels of each pixel can be read again.
 
     Raises: ValueError for another ending, OSError if the file cannot be written.
     """
     kind = file_format(path, IMAGE_FORMATS)
+    text = PngInfo()
+    if levels and scale == 1:
+        text.add_text(LEVELS, str(levels))
     with atomic_write(path) as file:
-        Image.fromarray(_tile(cuda.to_cpu(cells), scale)).save(file, format=kind)
+        Image.fromarray(_tile(cuda.to_cpu(cells), scale)).save(file, format=kind, pnginfo=text)
 
 
 def read(path):

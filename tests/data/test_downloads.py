@@ -24,6 +24,60 @@ def test_mnist_from_a_folder(tmp_path, zipped):
     assert (train.class_ids == np.arange(6)).all() and len(test) == 4
 
 
+@pytest.mark.parametrize('where', [
+    'train-images.idx3-ubyte', 'train-images-idx3-ubyte/train-images-idx3-ubyte',
+    'train-images.idx3-ubyte/train-images.idx3-ubyte', 'MNIST/raw/train-images-idx3-ubyte',
+    'raw/train-images-idx3-ubyte'])
+@pytest.mark.parametrize('by_name', [True, False])
+def test_copies_of_mnist_are_found(tmp_path, where, by_name):
+    arrays = write_mnist(tmp_path, zipped=False)
+    for name in arrays:
+        path = tmp_path / where.replace('train-images', name[:-len('-idx3-ubyte')]).replace(
+            'idx3', name.split('-')[2])
+        content = (tmp_path / name).read_bytes()
+        (tmp_path / name).unlink()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    source = dict(source='MNIST', data=str(tmp_path)) if by_name else dict(source=str(tmp_path))
+    train, test = load_dataset(**source, channels=1, levels=256)
+    assert (train.targets[:, 0] == arrays['train-images-idx3-ubyte']).all() and len(test) == 4
+
+
+def test_keras_copy_of_mnist(tmp_path):
+    images = bytes_of((6, 4, 5))
+    np.savez(tmp_path / 'mnist.npz', x_train=images, y_train=np.arange(6), x_test=images[:2],
+             y_test=np.arange(2))
+    for source in (dict(source='mnist', data=str(tmp_path)),
+                   dict(source=str(tmp_path / 'mnist.npz'))):
+        train, test = load_dataset(**source, channels=1, levels=256)
+        assert (train.targets[:, 0] == images).all() and len(test) == 2
+
+
+def test_fashion_mnist(tmp_path, no_network, monkeypatch):
+    arrays = write_mnist(tmp_path)
+    train, _ = load_dataset('Fashion-MNIST', 1, 256, data=str(tmp_path))
+    assert train.class_names[0] == 'T-shirt/top' and len(train.class_names) == 10
+    for name in arrays:                                    # downloads are checked
+        content = (tmp_path / f'{name}.gz').read_bytes()
+        no_network[downloads.FASHION_MNIST.mirrors[1] + name + '.gz'] = content
+    with pytest.raises(OSError, match='cannot download Fashion-MNIST.*checksum mismatch'):
+        load_dataset('fashion-mnist')
+    for name in arrays:
+        content = (tmp_path / f'{name}.gz').read_bytes()
+        monkeypatch.setitem(downloads.FASHION_MNIST.files, name, hashlib.md5(content).hexdigest())
+    first = load_dataset('fashion-mnist', 1, 256)[0].targets
+    no_network.clear()                                     # now from the cache
+    assert (load_dataset('fashion-mnist', 1, 256)[0].targets == first).all()
+
+
+@pytest.mark.parametrize('name', ['data_batch_1', 'cifar-10-python.tar.gz', 'cifar-10-batches-py'])
+def test_pickled_cifar_is_refused_as_what_it_is(tmp_path, name):
+    (tmp_path / name).mkdir() if name.endswith('py') else (tmp_path / name).write_bytes(b'x')
+    for source in (dict(source='cifar10', data=str(tmp_path)), dict(source=str(tmp_path))):
+        with pytest.raises(ValueError, match=f"{name} is CIFAR-10's pickled version"):
+            load_dataset(**source)
+
+
 @pytest.fixture
 def no_network(monkeypatch, tmp_path):
     """An empty cache, and a network where only what is put into the dict is there."""
@@ -50,8 +104,8 @@ def small_mnist(monkeypatch, tmp_path, no_network):
     folder = tmp_path / 'mnist'
     folder.mkdir()
     for name, array in write_mnist(folder).items():
-        monkeypatch.setitem(downloads.MNIST_FILES, name, hashlib.sha256(idx(array)).hexdigest())
-        no_network[downloads.MNIST_MIRRORS[1] + name + '.gz'] = \
+        monkeypatch.setitem(downloads.MNIST.files, name, hashlib.sha256(idx(array)).hexdigest())
+        no_network[downloads.MNIST.mirrors[1] + name + '.gz'] = \
             (folder / (name + '.gz')).read_bytes()
     return no_network
 
@@ -68,9 +122,9 @@ def test_mnist_is_downloaded_once_from_the_mirror_that_works(small_mnist):
 
 def test_a_mirror_with_wrong_content_is_passed_over(small_mnist):
     name = 'train-images-idx3-ubyte'
-    small_mnist[downloads.MNIST_MIRRORS[0] + name + '.gz'] = gzip.compress(b'something else')
+    small_mnist[downloads.MNIST.mirrors[0] + name + '.gz'] = gzip.compress(b'something else')
     assert len(load_dataset('mnist')[0]) == 6
-    del small_mnist[downloads.MNIST_MIRRORS[1] + name + '.gz']
+    del small_mnist[downloads.MNIST.mirrors[1] + name + '.gz']
     chainer.dataset.set_dataset_root(chainer.dataset.get_dataset_root() + '2')
     with pytest.raises(OSError, match='checksum mismatch'):
         load_dataset('mnist')

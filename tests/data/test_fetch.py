@@ -177,8 +177,8 @@ def mnist(tmp_path, serve):
 def test_mnist_over_two_addresses(mnist, serve, monkeypatch, tmp_path):
     sums, pages = mnist
     servers = serve(pages, ends=[100, 2000]), serve(pages)
-    monkeypatch.setattr(downloads, 'MNIST_FILES', sums)
-    monkeypatch.setattr(downloads, 'MNIST_MIRRORS', [server.url for server in servers])
+    monkeypatch.setattr(downloads, 'MNIST', downloads.MNIST._replace(
+        files=sums, mirrors=[server.url for server in servers]))
     monkeypatch.setattr(downloads, '_cache', lambda name: tmp_path / 'cache')
     assert len(load_dataset('mnist')[0]) == 6
     assert servers[1].asked[0] == 'bytes=100-'
@@ -187,7 +187,8 @@ def test_mnist_over_two_addresses(mnist, serve, monkeypatch, tmp_path):
 def test_a_bomb_instead_of_mnist_is_not_unpacked(mnist, serve, monkeypatch, tmp_path):
     sums, pages = mnist
     bomb = gzip.compress(bytes(100 << 20))
-    monkeypatch.setattr(downloads, 'MNIST_MIRRORS', [serve(dict.fromkeys(pages, bomb)).url])
+    monkeypatch.setattr(downloads, 'MNIST', downloads.MNIST._replace(
+        files=sums, mirrors=[serve(dict.fromkeys(pages, bomb)).url]))
     monkeypatch.setattr(downloads, '_cache', lambda name: tmp_path / 'cache')
     with pytest.raises(OSError, match='checksum mismatch'):
         load_dataset('mnist')
@@ -201,8 +202,7 @@ def test_two_processes_on_an_empty_cache(mnist, serve, tmp_path):
 import wavenet, chainer
 from wavenet.data import downloads
 from wavenet.data.load import load_dataset
-downloads.MNIST_FILES = {!r}
-downloads.MNIST_MIRRORS = [{!r}]
+downloads.MNIST = downloads.MNIST._replace(files={!r}, mirrors=[{!r}])
 chainer.dataset.set_dataset_root({!r})
 print(len(load_dataset('mnist')[0]))
 '''.format(sums, server.url, str(tmp_path / 'cache'))

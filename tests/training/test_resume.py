@@ -16,6 +16,7 @@ import pytest
 from helpers import ROOT, SMALL, check_error, contents, one_line, results
 from wavenet import pictures, serialization
 from wavenet.storage import model_file
+from wavenet.storage.npz import save_npz
 from wavenet.training import snapshots
 
 
@@ -370,3 +371,31 @@ def test_a_reader_that_goes_away_is_no_reason(images, tmp_path):
     assert run.returncode == 1 and run.stderr.splitlines() == [
         'train.py: warning: PrintReport: [Errno 32] Broken pipe; the training goes on',
         'train.py: error: [Errno 32] Broken pipe']
+
+
+# The data of a snapshot
+
+def test_a_snapshot_knows_its_images(train, images, tmp_path):
+    assert train('--epoch', 1).returncode == 0
+    with np.load(images) as npz:
+        arrays = dict(npz)
+    for change in (dict(train_x=255 - arrays['train_x']), dict(train_x=arrays['train_x'][:30])):
+        np.savez(images, **dict(arrays, **change))
+        one_line(train('--epoch', 2, '--resume', 'auto'), 2, 'it was trained with other images')
+    np.savez(images, **dict(arrays, test_x=arrays['test_x'][:5]))
+    assert train('--epoch', 2, '--resume', 'auto').returncode == 0
+
+
+def test_a_snapshot_of_another_split_is_refused(train, images):
+    with np.load(images) as npz:
+        np.savez(images, train_x=npz['train_x'])
+    assert train('--epoch', 1).returncode == 0
+    path = snapshots.find('out')[0]
+    with np.load(path) as npz:
+        arrays = dict(npz)
+    settings = json.loads(str(arrays[snapshots.SETTINGS_PATH]))
+    del settings['data']                                   # as an earlier version wrote it
+    arrays[snapshots.SETTINGS_PATH] = np.array(json.dumps(settings))
+    save_npz(path, arrays)
+    one_line(train('--epoch', 2, '--resume', 'auto'), 2, 'held out every tenth image',
+             'folders train and test')

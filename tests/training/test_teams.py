@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import wavenet
 from helpers import SMALL
 from wavenet import serialization
 from wavenet.commands import train as train_script
@@ -247,4 +248,5 @@ def test_without_a_seed_all_take_that_of_rank_0(command, script, files, tmp_path
 def test_a_model_that_is_not_there(ranks):
     result = ranks(2, 'generate.py', '-m', 'nowhere.npz')
     assert result.returncode == 2 and result.stderr.splitlines()[1:] == [
-        "generate.py: error: 'nowhere.npz': No such file or directory"]
+        "generate.py: error: nowhere.npz: there is no such file, and no pretrained model of this "
+            f"name; there are {', '.join(wavenet.pretrained())}"]

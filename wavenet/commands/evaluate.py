@@ -20,7 +20,7 @@ import numpy as np
 import tqdm
 
 from wavenet import cli, devices, serialization
-from wavenet.data.load import LOADERS
+from wavenet.data.load import Origin, load_images
 from wavenet.families import registry
 from wavenet.likelihood import check_fit, likelihood
 
@@ -88,14 +88,44 @@ def load_tests(args, model, device):
     levels = model.distribution.levels
     if args.binarization and levels != 2:
         raise ValueError(f'--binarization is for models of 2 levels, this one has {levels}')
-    load = LOADERS[registry.get(model.family).data]
+    about = model.about
+    origin = Origin(about.get('data'), about.get('split'))
     tests = {}
     for way in args.binarization or (BINARIZATIONS if levels == 2 else ['quantized']):
         binarize = way in ('static', 'dynamic')
-        _, tests[way] = load(args.dataset, model.in_channels, levels, args.data, binarize,
-                             args.seed, args.test_limit)
+        tests[way] = load_images(args.dataset, model.in_channels, levels, args.data, binarize,
+                                 args.seed, args.test_limit, origin=origin)
+        number_classes(args, model, tests[way])
         tests[way].to_device(device)
     return tests
+
+
+def number_classes(args, model, test):
+    """Numbers the classes of the images as the model does: classes of the same name are the same.
+
+    Without names in the model's file, as earlier versions wrote it, classes are taken by number.
+
+    Raises: ValueError for images without classes, or with a class that the model does not have.
+    """
+    if model.num_classes < 2:
+        return
+    if test.class_names is None:
+        raise ValueError(f'{args.dataset}: it has no classes, and the model has '
+                         f'{model.num_classes}: put the images into folders of the names of their '
+                         'classes, or give their numbers in an .npz file')
+    names = model.about.get('class_names')
+    if not names:
+        return
+    numbers = {name: number for number, name in enumerate(names)}
+    used = np.unique(test.class_ids)
+    unknown = [test.class_names[number] for number in used
+               if test.class_names[number] not in numbers]
+    if unknown:
+        raise ValueError(f'{args.dataset}: the model has no class {unknown[0]!r}; it has '
+                         f'{", ".join(names)}')
+    to_model = np.array([numbers.get(name, 0) for name in test.class_names], 'i')
+    test.class_ids = to_model[test.class_ids]
+    test.class_names, test.num_classes = tuple(names), len(names)
 
 
 def check_size(args, model, test):

@@ -1,4 +1,4 @@
-"""MNIST and CIFAR-10: from a folder of files, from Chainer's cache of data sets, or downloaded.
+"""MNIST, Fashion-MNIST and CIFAR-10: from a folder, from Chainer's cache, or downloaded.
 
 Downloads are checked and kept in Chainer's cache in Chainer's own format, so that
 `chainer.datasets.get_mnist` finds them too. Nothing is unpickled, no archive is unpacked to disk,
@@ -7,28 +7,57 @@ and no file is unpacked beyond the length that the data sets' files can have.
 import gzip
 import hashlib
 import io
-import math
 import os
 import tarfile
 from pathlib import Path
+from typing import NamedTuple
 
 import chainer
 import numpy as np
 
+from wavenet.data import idx
 from wavenet.data.fetch import fetch
+from wavenet.data.image_files import read_npz
 from wavenet.data.images import Images
+from wavenet.data.split import Parts
 from wavenet.storage.files import atomic_write, open_regular
-from wavenet.storage.npz import IMAGES_RATIO, check_ratio, open_npz
+from wavenet.storage.npz import IMAGES_RATIO, open_npz
 
-MNIST_MIRRORS = ('https://storage.googleapis.com/cvdf-datasets/mnist/',
-                 'https://ossci-datasets.s3.amazonaws.com/mnist/')
-# SHA-256 of the decompressed files
-MNIST_FILES = {
-    'train-images-idx3-ubyte': 'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db',
-    'train-labels-idx1-ubyte': '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
-    't10k-images-idx3-ubyte': '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
-    't10k-labels-idx1-ubyte': 'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
-}
+
+class IdxDataset(NamedTuple):
+    """A data set in four files of MNIST's format."""
+
+    title: str
+    mirrors: list           # addresses of folders with the gzipped files
+    algorithm: str          # of the checksums
+    files: dict             # names → checksums of the files, which are not gzipped for 'sha256'
+    cache: str              # the folder in Chainer's cache
+    class_names: tuple
+
+
+MNIST = IdxDataset(
+    'MNIST', ['https://storage.googleapis.com/cvdf-datasets/mnist/',
+              'https://ossci-datasets.s3.amazonaws.com/mnist/'],
+    'sha256', dict(zip(idx.NAMES, [
+        'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db',
+        '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
+        '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
+        'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2'])),
+    'pfnet/chainer/mnist', tuple('0123456789'))
+# The checksums are those of the gzipped files, from the data set's README,
+# github.com/zalandoresearch/fashion-mnist
+FASHION_MNIST = IdxDataset(
+    'Fashion-MNIST',
+    ['https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/',
+     'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/'],
+    'md5', dict(zip(idx.NAMES, [
+        '8d4fb7e6c68d591d4c3dfef9ec88bf0d', '25c81989df183df01b3e8a0aad5dffbe',
+        'bef4ecab320f06d8554ea6380940ec79', 'bb300cfdad3c16e7a12a480ee83cd310'])),
+    'wavenet/fashion-mnist',
+    ('T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat', 'Sandal', 'Shirt', 'Sneaker', 'Bag',
+     'Ankle boot'))
+CIFAR_CLASSES = ('airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship',
+                 'truck')
 CIFAR_ARCHIVE = 'cifar-10-binary.tar.gz'
 CIFAR_URL = f'https://www.cs.toronto.edu/~kriz/{CIFAR_ARCHIVE}'
 CIFAR_MD5 = 'c32a1d4ab5d03f1284b67883e8d87530'
@@ -44,97 +73,75 @@ def mnist(folder=None):
     """Reads MNIST: 60,000 training and 10,000 test images of 1 × 28 × 28 pixels, each `Images`.
 
     Args:
-        folder: with the four idx files, gzipped or not, which may hold any number and size of
-            images. By default, the files come from Chainer's cache, or are downloaded.
+        folder: with the four idx files, see `wavenet.data.idx.find`, which may hold any number and
+            size of images; or with Keras' mnist.npz. By default, the files come from Chainer's
+            cache, or are downloaded.
 
     Raises: ValueError or OSError, with one line that says what to do.
     """
-    return tuple(_mnist_part(folder, prefix, cached)
-                 for prefix, cached in (('train', 'train.npz'), ('t10k', 'test.npz')))
+    return _read_dataset(MNIST, folder)
 
 
-def _mnist_part(folder, prefix, cached):
-    names = [name for name in MNIST_FILES if name.startswith(prefix)]  # of images, of classes
+def fashion_mnist(folder=None):
+    """Reads Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017, arXiv 1708.07747). As `mnist`."""
+    return _read_dataset(FASHION_MNIST, folder)
+
+
+def _read_dataset(dataset, folder):
     if folder is not None:
-        images, class_ids = [_read_idx_file(folder, name) for name in names]
-        if len(images) != len(class_ids) or images.ndim != 3 or class_ids.ndim != 1:
-            raise ValueError(f'{folder}: {names[0]} and {names[1]} do not belong together')
-        return Images(images[:, None], class_ids)
+        keras = Path(folder, 'mnist.npz')
+        if keras.exists():
+            return _named(read_npz(keras), dataset.class_names)
+        return _named(idx.read_folder(folder, dataset), dataset.class_names)
+    parts = [_read_part(dataset, prefix, cached)
+             for prefix, cached in (('train', 'train.npz'), ('t10k', 'test.npz'))]
+    return _named(parts, dataset.class_names)
 
-    path = _cache('pfnet/chainer/mnist') / cached
+
+def _named(parts, class_names):
+    """The parts of a data set, whose classes get these names."""
+    return Parts(*(part._replace(class_names=class_names) for part in parts))
+
+
+def _read_part(dataset, prefix, cached):
+    """The training or the test images, from Chainer's cache or downloaded."""
+    names = [name for name in dataset.files if name.startswith(prefix)]  # of images, of classes
+    path = _cache(dataset.cache) / cached
     if path.exists():
         with open_npz(path, IMAGES_RATIO) as npz:
             images, class_ids = npz['x'], npz['y']
         images = images.reshape(-1, 28, 28) if images.size % 784 == 0 else images
-        for array, name in zip((images, class_ids), names):
-            _check(_idx_header(array) + array.tobytes(), 'sha256', MNIST_FILES[name],
-                   f'{path} (delete it to download it again)')
+        if dataset.algorithm == 'sha256':
+            for array, name in zip((images, class_ids), names):
+                _check(idx.header(array) + array.tobytes(), 'sha256', dataset.files[name],
+                       f'{path} (delete it to download it again)')
+        elif images.dtype != 'u1' or images.ndim != 3 or class_ids.shape != (len(images),):
+            raise ValueError(f'{path}: it contains no images (delete it to download them again)')
         return Images(images[:, None], class_ids)
 
-    images, class_ids = [_download_mnist(name) for name in names]
+    images, class_ids = [_download_idx(dataset, name) for name in names]
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as file:
-        np.savez_compressed(file, x=images.reshape(-1, 784), y=class_ids)
+        np.savez_compressed(file, x=images.reshape(len(images), -1), y=class_ids)
     return Images(images[:, None], class_ids)
 
 
-def _read_idx_file(folder, name):
-    """The array in one of MNIST's files in a folder, uint8 (N, H, W) or (N,)."""
-    for path in (Path(folder, f'{name}.gz'), Path(folder, name)):
-        if path.exists():
-            with open_regular(path) as file:
-                size = os.fstat(file.fileno()).st_size
-                if path.suffix == '.gz':
-                    return _read_idx(path, gzip.GzipFile(fileobj=file), size, IMAGES_RATIO)
-                return _read_idx(path, file, size, 1)
-    raise FileNotFoundError(
-        f'{folder}: no {name} in this folder, gzipped or not; MNIST consists of the files '
-        f'{", ".join(MNIST_FILES)}, from {MNIST_MIRRORS[0]}')
-
-
-def _idx_header(array):
-    return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, '>u4').tobytes()
-
-
-def _read_idx(path, stream, size, ratio):
-    """The array in a stream of the idx format: 0, 0, 8 (for uint8), the shape, then the values.
-
-    Args:
-        path: for messages.
-        stream: of the uncompressed file.
-        size: bytes of the file.
-        ratio: most bytes of the array for each byte of the file.
-    """
-    try:
-        start = stream.read(4)
-        if start not in (b'\0\0\x08\1', b'\0\0\x08\3'):
-            raise ValueError('it does not begin like one')
-        shape = np.frombuffer(stream.read(4 * start[3]), '>u4').tolist()
-        claimed = math.prod(shape)
-        check_ratio(claimed, size, ratio)
-        values = stream.read(claimed + 1)
-        if len(shape) != start[3] or len(values) != claimed:
-            raise ValueError('it has more or fewer values than its header says')
-    except Exception as error:  # a damaged file can raise almost anything
-        raise ValueError(f'{path}: damaged or not an idx file ({error})') from error
-    return np.frombuffer(values, 'u1').reshape(shape)
-
-
-def _download_mnist(name):
+def _download_idx(dataset, name):
     def check(url, content):
         try:
             unpacked = gzip.GzipFile(fileobj=io.BytesIO(content)).read(MNIST_SIZE)
         except Exception as error:  # a damaged file can raise almost anything
             raise ValueError(f'damaged or not a gzip file ({error})') from error
-        _check(unpacked, 'sha256', MNIST_FILES[name], url)
-        return _read_idx(url, io.BytesIO(unpacked), len(unpacked), 1)
+        _check(unpacked if dataset.algorithm == 'sha256' else content, dataset.algorithm,
+               dataset.files[name], url)
+        return idx.read(url, io.BytesIO(unpacked), len(unpacked), 1)
 
     try:
-        return fetch([f'{mirror}{name}.gz' for mirror in MNIST_MIRRORS], MNIST_PACKED, check)
+        return fetch([f'{mirror}{name}.gz' for mirror in dataset.mirrors], MNIST_PACKED, check)
     except OSError as error:
-        files = ', '.join(f'{name}.gz' for name in MNIST_FILES)
-        raise OSError(f'cannot download MNIST ({error}): put {files} into a folder and give the '
-                      'folder with --data') from error
+        files = ', '.join(f'{name}.gz' for name in dataset.files)
+        raise OSError(f'cannot download {dataset.title} ({error}): put {files} into a folder and '
+                      'give the folder with --data') from error
 
 
 def cifar10(folder=None):
@@ -146,6 +153,10 @@ def cifar10(folder=None):
 
     Raises: ValueError or OSError, with one line that says what to do.
     """
+    return _named(_read_cifar(folder), CIFAR_CLASSES)
+
+
+def _read_cifar(folder):
     if folder is not None:
         return _read_cifar_folder(folder)
     path = _cache('pfnet/chainer/cifar') / 'cifar-10.npz'
@@ -160,8 +171,19 @@ def cifar10(folder=None):
     return train, test
 
 
+def check_not_pickled(folder):
+    """Raises: ValueError for a folder that holds CIFAR-10 for Python, which is pickled."""
+    for name in ('data_batch_1', 'cifar-10-python.tar.gz', 'cifar-10-batches-py'):
+        if Path(folder, name).exists():
+            raise ValueError(f"{folder}: {name} is CIFAR-10's pickled version, which could run "
+                             f'code and is not read; the binary version is at {CIFAR_URL}')
+
+
 def _read_cifar_folder(folder):
     archive = Path(folder, CIFAR_ARCHIVE)
+    unpacked = Path(folder, 'cifar-10-batches-bin')  # as the archive unpacks
+    if not archive.exists() and Path(unpacked, CIFAR_TEST[0]).exists():
+        folder = unpacked
     if archive.exists():
         with open_regular(archive) as file:
             return _read_cifar_archive(archive, file)
@@ -169,6 +191,7 @@ def _read_cifar_folder(folder):
     for name in CIFAR_TRAIN + CIFAR_TEST:
         path = Path(folder, name)
         if not path.exists():
+            check_not_pickled(folder)
             raise FileNotFoundError(f'{folder}: neither {CIFAR_ARCHIVE} nor {name} in this folder; '
                                     f'CIFAR-10 is at {CIFAR_URL}')
         with open_regular(path) as file:

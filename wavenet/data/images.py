@@ -3,7 +3,7 @@
 A Chainer iterator (`batches`) yields numbers of images, and the data set makes a whole batch of
 them at once (`ImageDataset.batch`). So images take one byte per value until they are needed.
 """
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import chainer
 import numpy as np
@@ -17,6 +17,7 @@ class Images(NamedTuple):
 
     pixels: np.ndarray         # uint8 (N, C, H, W), C 1 or 3
     class_ids: np.ndarray      # integers (N,), from 0
+    class_names: Optional[tuple] = None  # by number; None where the data has no classes: all are 0
 
 
 class Batch(NamedTuple):
@@ -47,6 +48,7 @@ class ImageDataset(chainer.dataset.DatasetMixin):
         seed: tuple of whole numbers, for sampling.
         num_classes: number of classes, if other images of the same kind have more than these; by
             default, 1 + the largest of `class_ids`.
+        class_names: the names of the classes, by number; None where the data has no classes.
 
     Attributes:
         shape: (C, H, W) of an image.
@@ -57,7 +59,7 @@ class ImageDataset(chainer.dataset.DatasetMixin):
     """
 
     def __init__(self, images, class_ids, channels, levels, binarize=False, seed=(0,),
-                 num_classes=None):
+                 num_classes=None, class_names=None):
         if images.shape[1] == 3 and (images[0] == images[0, :1]).all() \
                 and (images == images[:, :1]).all():
             images = images[:, :1]  # gray, stored as RGB
@@ -72,6 +74,7 @@ class ImageDataset(chainer.dataset.DatasetMixin):
             utils.quantize(INTENSITY, levels).astype('u1')[images]
         self.class_ids = class_ids.astype('i')
         self.num_classes = num_classes or 1 + int(class_ids.max())
+        self.class_names = class_names
         self.device = chainer.get_device('@numpy')
 
     def __len__(self):

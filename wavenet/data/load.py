@@ -1,74 +1,149 @@
 """Data sets by name or path: `load_dataset` gives the training and the test images."""
+import hashlib
 import os
 from pathlib import Path
+from typing import NamedTuple, Optional
 
 import numpy as np
 
-from wavenet.data import downloads
-from wavenet.data.image_files import read_folder, read_npz
+from wavenet import cli
+from wavenet.data import downloads, idx
+from wavenet.data.image_files import ENDINGS, read_amat, read_folder, read_image_file, read_npz
 from wavenet.data.images import ImageDataset, Images
-from wavenet.utils import check_levels
+from wavenet.data.split import SEED, Parts, hold_out, take
+from wavenet.utils import check_levels, quantize
 
-DOWNLOADS = {'mnist': downloads.mnist, 'cifar10': downloads.cifar10, 'cifar': downloads.cifar10}
+DOWNLOADS = {'mnist': downloads.mnist, 'fashion-mnist': downloads.fashion_mnist,
+             'cifar10': downloads.cifar10, 'cifar': downloads.cifar10}
 DATASETS = ('digits', *DOWNLOADS)
-NUM_CLASSES = 10  # of each of them
 
 DIGITS = Path(__file__).with_name('digits.npz')
 DIGITS_TRAIN = 1500  # the first of the 1,797 digits are for training
 
 
+class Origin(NamedTuple):
+    """Where training images come from, for the model's file and for snapshots.
+
+    Attributes:
+        checksum: of the images and their classes, as they are read.
+        split: how the test images were held out: {'kind': 'stratified', 'seed': …}; None where the
+            data has test images of its own.
+    """
+
+    checksum: str
+    split: Optional[dict]
+
+
 def load_dataset(source, channels=3, levels=2, data=None, binarize=False, seed=0,
-                 test_limit=None, *, dataset_class=ImageDataset):
+                 test_limit=None, *, split_seed=SEED, dataset_class=ImageDataset):
     """Loads the training and the test images of a data set.
 
     Args:
-        source: 'digits', 'mnist', 'cifar10' (or 'cifar'), or the path of your own images: a folder
-            of image files, whose subfolders are classes (`image_files.read_folder`), or an .npz
-            file (`image_files.read_npz`). Every tenth image is held out for testing, unless the
-            .npz holds `test_x`.
+        source: 'digits', 'mnist', 'fashion-mnist', 'cifar10' (or 'cifar'), in any case, or the path
+            of your own images: a folder of image files (`image_files.read_folder`), of MNIST's
+            files or of Larochelle's .amat files; an .npz file (`image_files.read_npz`) or an .amat
+            file. Without test images of its own, a tenth is held out (`split.hold_out`).
         channels: 3 or 1. Grayscale is copied to three channels; RGB becomes its luminance.
         levels: number of values a channel of a pixel can take, 2 to 256.
-        data: folder with the files of mnist or cifar10; by default, they are downloaded.
+        data: folder with the files of mnist, fashion-mnist or cifar10; by default, they are
+            downloaded.
         binarize: sample each pixel, black or white, with its intensity as the probability of white.
             This needs 2 levels.
         seed: whole number, for this sampling.
         test_limit: number of test images to keep, the first ones; by default, all.
+        split_seed: whole number, for the images that are held out.
         dataset_class: `ImageDataset`, or a class with the same arguments and methods.
 
-    Returns: the training and the test images, two objects of `dataset_class`.
+    Returns: the training and the test images, two objects of `dataset_class`; the training images
+        have an `Origin` as the attribute `origin`.
 
     Raises: ValueError or OSError, with one line that says what to do.
     """
+    _check_options(channels, levels, binarize)
+    parts = read(source, data)
+    if parts.train is None:
+        raise ValueError(f'{source}: there are only test images')
+    split = None
+    if parts.test is None:
+        parts = hold_out(parts.train, split_seed)
+        split = {'kind': 'stratified', 'seed': split_seed}
+    _check_sizes(source, *parts)
+    _check_values(source, parts.train, levels)
+    # From all images, before the limit, so that a limit does not change the model
+    num_classes = max(_count_classes(images) for images in parts)
+    options = dict(channels=channels, levels=levels, binarize=binarize, num_classes=num_classes)
+    train, test = [
+        dataset_class(part.pixels, part.class_ids, seed=(seed, number),
+                      class_names=part.class_names, **options)
+        for number, part in enumerate((parts.train, take(parts.test, slice(test_limit))))]
+    train.origin = Origin(checksum(parts.train), split)
+    return train, test
+
+
+def load_images(source, channels, levels, data=None, binarize=False, seed=0, test_limit=None, *,
+                origin=None):
+    """Loads the images of a data set to measure a model on: its test images, or all of them where
+    it does not have any.
+
+    Args:
+        source: as of `load_dataset`, or the path of a single image file.
+        channels, levels, data, binarize, seed, test_limit: as of `load_dataset`.
+        origin: the `Origin` of the model's training images. If these images are the same, the ones
+            that were held out are measured.
+
+    Returns: an `ImageDataset`.
+
+    Raises: as `load_dataset`.
+    """
+    _check_options(channels, levels, binarize)
+    parts = read(source, data)
+    images = parts.train if parts.test is None else parts.test
+    if parts.test is None and origin and origin.split and len(images.pixels) > 1:
+        split = hold_out(images, origin.split['seed'])
+        if checksum(split.train) == origin.checksum:
+            images = split.test
+    if not images.pixels.size:
+        raise ValueError(f'{source}: there are no images')
+    num_classes = _count_classes(images)
+    images = take(images, slice(test_limit))
+    return ImageDataset(images.pixels, images.class_ids, channels, levels, binarize, (seed, 1),
+                        num_classes, images.class_names)
+
+
+def _check_options(channels, levels, binarize):
     check_levels(levels)
     if channels not in (1, 3):
         raise ValueError(f'channels must be 1 or 3, got {channels}')
     if binarize and levels != 2:
         raise ValueError(f'binarized images have 2 levels, not {levels}')
-    train, test = _read(source, data)
-    _check_sizes(source, train, test)
-    # From all images, before the limit, so that a limit does not change the model
-    num_classes = max(NUM_CLASSES if source in DATASETS else 1,
-                      1 + int(train.class_ids.max()), 1 + int(test.class_ids.max()))
-    test = Images(*(array[:test_limit] for array in test))
-    options = dict(channels=channels, levels=levels, binarize=binarize, num_classes=num_classes)
-    return (dataset_class(*train, seed=(seed, 0), **options),
-            dataset_class(*test, seed=(seed, 1), **options))
 
 
-def _read(source, data):
-    """The training and the test images of a source, each `Images`."""
-    if data is not None and source not in DOWNLOADS:
-        raise ValueError('--data is for mnist and cifar10; for your own images, give their path as '
-                         'the dataset')
-    if source == 'digits':
+def _count_classes(images):
+    return max(len(images.class_names or ()), 1 + int(images.class_ids.max()))
+
+
+def checksum(images):
+    """The first 16 hexadecimal digits of the SHA-256 of `Images`: shape, values and classes."""
+    digest = hashlib.sha256(repr(images.pixels.shape).encode())
+    digest.update(np.ascontiguousarray(images.pixels))
+    digest.update(images.class_ids.astype('<i8').tobytes())
+    return digest.hexdigest()[:16]
+
+
+def read(source, data=None):
+    """The training and the test images of a source, `Parts`, in the order of their files."""
+    name = source.lower()
+    if data is not None and name not in DOWNLOADS:
+        raise ValueError(f'--data is for {", ".join(DOWNLOADS)}; for your own images, give their '
+                         'path as the dataset')
+    if name == 'digits':
         return _read_digits()
-    if source in DOWNLOADS:
-        return DOWNLOADS[source](data)
+    if name in DOWNLOADS:
+        return Parts(*DOWNLOADS[name](data))
     if os.path.isdir(source):
-        return _hold_out(read_folder(source))
+        return _read_folder(source)
     if os.path.isfile(source):
-        train, test = read_npz(source)
-        return _hold_out(train) if test is None else (train, test)
+        return _read_file(source)
     raise ValueError(f'unknown dataset {source!r}: give one of {", ".join(DATASETS)}, or the path '
                      'of a folder of images or of an .npz')
 
@@ -76,19 +151,29 @@ def _read(source, data):
 def _read_digits():
     """The embedded digits (see README.md beside this file)."""
     with np.load(DIGITS) as npz:
-        images = (npz['images'] * 255.0 / 16 + 0.5).astype('u1')  # from {0, …, 16} to bytes
-        class_ids = npz['classes']
-    return (Images(images[:DIGITS_TRAIN], class_ids[:DIGITS_TRAIN]),
-            Images(images[DIGITS_TRAIN:], class_ids[DIGITS_TRAIN:]))
+        pixels = (npz['images'] * 255.0 / 16 + 0.5).astype('u1')  # from {0, …, 16} to bytes
+        images = Images(pixels, npz['classes'], tuple('0123456789'))
+    return Parts(take(images, slice(DIGITS_TRAIN)), take(images, slice(DIGITS_TRAIN, None)))
 
 
-def _hold_out(images):
-    """Splits `Images`: every tenth is for testing, or the last one of fewer than ten."""
-    count = len(images.pixels)
-    if count < 2:
-        raise ValueError(f'at least 2 images are needed, got {count}')
-    test = np.arange(count) % 10 == min(9, count - 1)
-    return Images(*(array[~test] for array in images)), Images(*(array[test] for array in images))
+def _read_folder(folder):
+    """A folder: of MNIST's files, of Larochelle's, or of images."""
+    if idx.find(folder, idx.NAMES[0]):
+        return Parts(*idx.read_folder(folder))
+    if os.path.exists(os.path.join(folder, 'binarized_mnist_train.amat')):
+        return Parts(*[read_amat(os.path.join(folder, f'binarized_mnist_{part}.amat'))
+                       for part in ('train', 'test')])
+    downloads.check_not_pickled(folder)
+    return read_folder(folder)
+
+
+def _read_file(path):
+    ending = os.path.splitext(path)[1].lower()
+    if ending == '.amat':
+        return Parts(read_amat(path))
+    if ending in ENDINGS:
+        return Parts(None, read_image_file(path))
+    return read_npz(path)
 
 
 def _check_sizes(source, train, test):
@@ -99,6 +184,22 @@ def _check_sizes(source, train, test):
             f'{source}: there must be training and test images, all of one size and with the same '
             f'channels; there are {len(train.pixels)} training images of shape {shapes[0]} and '
             f'{len(test.pixels)} test images of shape {shapes[1]}')
+
+
+def _check_values(source, images, levels):
+    """Raises ValueError for different values that all become one level, as small integers do."""
+    most, least = int(images.pixels.max()), int(images.pixels.min())
+    first, last = quantize(np.array([least, most]) / 255, levels)
+    if first == last and most > least:
+        raise ValueError(
+            f'{source}: its values, {least} to {most}, are taken as intensities from 0 to 255, so '
+            f'all pixels would be level {first} of {levels}; give intensities from 0 to 255, or '
+            'more --levels')
+    if most == least:
+        cli.say(f'warning: {source}: all values of the training images are {most}')
+    elif most < levels < 256:
+        cli.say(f'warning: {source}: its largest value is {most}, and values are taken as '
+                'intensities from 0 to 255')
 
 
 # What loads each kind of data set. A family names its kind, see `wavenet.families.family.Family`.

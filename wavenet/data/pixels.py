@@ -18,6 +18,13 @@ def bytes_of_levels(levels):
     return np.clip(nearest, first, last).astype('u1')
 
 
+def read_levels(pixels, levels):
+    """Bytes that show levels, as generate.py writes them, as bytes that `quantize` takes for the
+    same levels; of any shape."""
+    shown = np.rint(pixels.astype('f') * (levels - 1) / 255).astype(int)
+    return bytes_of_levels(levels)[shown]
+
+
 def luminance(images):
     """Luminance of RGB images, uint8 (N, 3, H, W), as uint8 (N, 1, H, W).
 

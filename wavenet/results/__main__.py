@@ -18,7 +18,7 @@ import tqdm
 
 from wavenet import cli, devices, pictures, sampling, serialization
 from wavenet.commands import train
-from wavenet.data import downloads
+from wavenet.data import downloads, idx
 from wavenet.data.load import LOADERS
 from wavenet.families import registry
 from wavenet.likelihood import likelihood
@@ -35,7 +35,7 @@ SEED = 0          # of generation
 PRESET = 'preset.json'  # in the folder of a stage: the options of its training
 
 # A folder of a data set has one of these files
-FILES = {'mnist': [name + ending for name in downloads.MNIST_FILES for ending in ('', '.gz')],
+FILES = {'mnist': [name + ending for name in idx.NAMES for ending in ('', '.gz')],
          'cifar10': [downloads.CIFAR_ARCHIVE] + downloads.CIFAR_TEST}
 
 

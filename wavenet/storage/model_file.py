@@ -81,7 +81,19 @@ def read_about(npz):
     for name in ('height', 'width'):
         if name in about and not (type(about[name]) is int and about[name] >= 1):
             raise ValueError(f'its {name} is {about[name]!r}')
+    for name, fits in (('class_names', _are_names), ('split', _is_split)):
+        if about.get(name) is not None and not fits(about[name]):
+            raise ValueError(f'its {name} is not valid')
     return about
+
+
+def _are_names(value):
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _is_split(value):
+    seed = value.get('seed') if isinstance(value, dict) else None
+    return type(seed) is int and 0 <= seed < 2 ** 32
 
 
 class Deserializer(serializers.NpzDeserializer):

@@ -104,22 +104,40 @@ class Settings(extension.Extension):
     Snapshots of earlier versions hold fewer settings; the others are not compared.
 
     Args:
-        settings: JSON values by their names.
+        settings: JSON values by their names. `data` is the checksum of the training images.
+        is_split: whether this program has held out the test images.
     """
 
-    def __init__(self, settings):
+    def __init__(self, settings, is_split=False):
         self.settings = settings
+        self.is_split = is_split
 
     def __call__(self, trainer):
         pass
 
     def serialize(self, serializer):
         ours = json.dumps(self.settings, sort_keys=True)
-        saved = json.loads(serializer(SETTINGS, ours))
+        self.check(serializer(SETTINGS, ours))
+
+    def check(self, text):
+        """Raises: ValueError if the settings in a snapshot, a JSON text, are not those of this run.
+        """
+        saved = json.loads(text)
+        if not isinstance(saved, dict):
+            raise ValueError('its settings are not valid')
+        self._check_data(saved)
         other = [f'{name} {value} (here {self.settings.get(name)})'
                  for name, value in saved.items() if value != self.settings.get(name)]
         if other:
             raise ValueError(f'it was trained with {", ".join(other)}')
+
+    def _check_data(self, saved):
+        if 'data' not in saved and self.is_split:
+            raise ValueError('an earlier version wrote it, which held out every tenth image for '
+                             'testing; to go on, put these images into the data as its test images '
+                             '(folders train and test, or test_x)')
+        if saved.get('data', self.settings.get('data')) != self.settings.get('data'):
+            raise ValueError('it was trained with other images')
 
 
 class RandomState(extension.Extension):
@@ -149,6 +167,8 @@ def load_trainer(path, trainer):
         _check_architecture(npz, optimizer.target.predictor)
         if not npz.sealed or SETTINGS_PATH not in npz.files:
             raise ValueError('this train.py did not write it, so training cannot go on from it')
+        # First: other data would otherwise show as an error of something that depends on it
+        trainer.get_extension('Settings').check(str(npz[SETTINGS_PATH]))
         deserializer = model_file.Deserializer(npz)
         deserializer.load(trainer)
         unknown = sorted(set(npz.files) - deserializer.names)

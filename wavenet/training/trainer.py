@@ -11,6 +11,7 @@ from typing import NamedTuple, Optional
 
 import chainer
 import numpy as np
+from chainer.backends import cuda
 from chainer.training.extensions import ParameterStatistics
 
 from wavenet import cli, devices
@@ -205,17 +206,19 @@ def make_run(args, team, data, model, sample_grid):
 def settings_of(args, data):
     """The options and sizes that a training must keep when it is resumed, JSON values by name."""
     _, height, width = data.train.shape
-    return dict(channels=args.channels, height=height, width=width, images=len(data.train),
-                levels=args.levels, loss=args.loss, binarize=args.binarize, seed=args.seed,
-                average=args.average)
+    return dict(data=data.train.origin.checksum, channels=args.channels, height=height, width=width,
+                images=len(data.train), levels=args.levels, loss=args.loss, binarize=args.binarize,
+                seed=args.seed, average=args.average)
 
 
 def make_outputs(args, data, model, batchsize):
     """Makes the extensions that write files which can be written again from a snapshot."""
     recipe = {name: getattr(args, name) for name in (
         'learning_rate', 'lr_decay', 'gradclip', 'clip', 'weight_decay')}
-    return [ModelFile(model, dataset=args.dataset, batchsize=batchsize, **recipe,
-                      **settings_of(args, data)),
+    classes = dict(class_names=data.train.class_names,
+                   trained_classes=np.unique(cuda.to_cpu(data.train.class_ids)).tolist())
+    return [ModelFile(model, dataset=args.dataset, batchsize=batchsize, **recipe, **classes,
+                      split=data.train.origin.split, **settings_of(args, data)),
             LossPlot(LOSSES, 'iteration' if args.interval else 'epoch')]
 
 
@@ -227,7 +230,7 @@ def add_training_extensions(run, optimizer, tested, device):
     args, extend = run.args, run.trainer.extend
     predictor = run.model.predictor
     extend(Settings({**settings_of(args, run.data), **predictor.config.to_json(),
-                     'model': predictor.family}))
+                     'model': predictor.family}, bool(run.data.train.origin.split)))
     extend(RandomState())
     extend(LearningRateDecay(optimizer, args.lr_decay))
     if run.average:

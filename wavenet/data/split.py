@@ -1,0 +1,44 @@
+"""The split of images into those to train and those to test on."""
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+from wavenet.data.images import Images
+
+PART = 10   # one of so many images is held out for testing
+SEED = 0    # of the images that are held out, unless somebody says another one
+
+
+class Parts(NamedTuple):
+    """A data set as it is read. A part that it does not have is None."""
+
+    train: Optional[Images]
+    test: Optional[Images] = None
+
+
+def hold_out(images, seed=SEED):
+    """Holds out a tenth of the images for testing, at random and in equal parts of each class.
+
+    Args:
+        images: `Images`, at least two.
+        seed: the same images and seed give the same split.
+
+    Returns: `Parts`. Both keep the order of the images.
+
+    Raises: ValueError for fewer than two images.
+    """
+    count = len(images.pixels)
+    if count < 2:
+        raise ValueError(f'at least 2 images are needed, got {count}')
+    random = np.random.RandomState(seed)
+    # Sorted by class, in random order within a class; every tenth of them, from a random one on
+    order = np.lexsort((random.permutation(count), images.class_ids))
+    chosen = order[random.randint(min(PART, count))::PART]
+    is_test = np.zeros(count, bool)
+    is_test[chosen] = True
+    return Parts(take(images, ~is_test), take(images, is_test))
+
+
+def take(images, which):
+    """Some of the images: `which` indexes them."""
+    return images._replace(pixels=images.pixels[which], class_ids=images.class_ids[which])
