@@ -101,6 +101,11 @@ def test_given_rows_are_kept(model):
     given = model.sample(3, seed=0)
     completed = model.sample(3, seed=1, given=given, mask=2)
     assert (completed[:, :2] == given[:, :2]).all() and (completed[:, 2:] != given[:, 2:]).any()
+    mask = np.arange(20).reshape(4, 5) % 3 == 0
+    completed = model.sample(3, seed=1, given=given, mask=mask)
+    assert (completed[:, mask] == given[:, mask]).all()
+    cold = [model.sample(20, seed=1, temperature=t, as_levels=True) for t in (1.0, 0.01)]
+    assert cold[1].std(axis=0).mean() < cold[0].std(axis=0).mean()
     of_one = model.sample(3, seed=1, given=given[:1], mask=2)
     assert (of_one[:, :2] == given[:1, :2]).all()
 

@@ -135,6 +135,40 @@ def test_given_rows_stay_and_the_rest_is_as_without_a_cache(model):
     assert (samples[0][:, :, :2] == images[:, :, :2]).all()
 
 
+def test_any_pixels_stay_and_the_rest_is_as_without_a_cache(model):
+    shape = 3, model.in_channels, *SHAPE
+    images = random_images(model, 3, seed=1)
+    mask = np.random.RandomState(2).rand(*SHAPE) < 0.5
+    samples = [sampling.generate(model, shape, 0, method, given=(images, mask), temperature=0.7)
+               for method in ('cached', 'naive')]
+    assert (samples[0] == samples[1]).all()
+    assert (samples[0][:, :, mask] == images[:, :, mask]).all()
+    assert (samples[0][:, :, ~mask] != images[:, :, ~mask]).any()
+    rows = np.arange(SHAPE[0])[:, None] < np.full(SHAPE[1], 2)
+    by_mask, by_rows = [sampling.generate(model, shape, 0, given=(images, kept))
+                        for kept in (rows, 2)]
+    assert (by_mask == by_rows).all()
+
+
+def test_a_temperature_divides_the_logits(model):
+    shape = 4, model.in_channels, *SHAPE
+    expected = sampling.generate(model, shape, 0, temperature=0.5)
+    assert (expected != sampling.generate(model, shape, 0)).any()
+    for parameter in (model.conv4.W, model.conv4.b):       # the last layer makes the logits
+        parameter.array *= 2
+    assert (sampling.generate(model, shape, 0) == expected).all()
+
+
+@pytest.mark.parametrize('wrong', [
+    dict(temperature=0), dict(temperature=-1), dict(temperature=float('nan')),
+    dict(given=(0, np.ones((1, 1), bool))), dict(given=(0, np.ones(SHAPE)))])
+def test_a_wrong_temperature_or_mask_is_an_error(model, wrong):
+    if 'given' in wrong:
+        wrong = dict(given=(random_images(model, 2), wrong['given'][1]))
+    with pytest.raises(ValueError, match='temperature|pixels that are kept'):
+        sampling.generate(model, (2, model.in_channels, *SHAPE), 0, **wrong)
+
+
 def test_the_probabilities_of_all_images_sum_to_1(model):
     levels, channels = model.distribution.levels, model.in_channels
     height, width = (2, 3) if levels ** (6 * channels) <= 4096 else (1, 2)

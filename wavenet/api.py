@@ -96,8 +96,9 @@ class Model:
                 or n of them; by default all classes in turn.
             size: (height, width), or one number for both; by default that of the training images.
             given: images to complete, as `log_prob` takes them: n of them, or 1 for all.
-            mask: the pixels of `given` that are kept: True in a bool array (H, W) or (n, H, W), or
-                a number of rows from the top. The others are generated.
+            mask: the pixels of `given` that are kept: True in a bool array (H, W), or a number of
+                rows from the top. The others are generated, each from the pixels before it: what
+                is kept below or to the right of a pixel does not change it.
             temperature: the logits are divided by it: below 1, likelier and more uniform images.
             progress: True for a progress bar, or a function that is called with the number of
                 pixels that are done since the last call.
@@ -123,7 +124,7 @@ class Model:
         with _progress(progress, shape[2] * shape[3]) as update:
             samples = sampling.generate(
                 self.network, shape, seed, given=given, progress=update,
-                class_ids=self._class_ids(class_ids, n))
+                class_ids=self._class_ids(class_ids, n), temperature=temperature)
         levels = np.rint(cuda.to_cpu(samples) * (self.levels - 1)).astype('u2')  # (n, C, H, W)
         return _channels_last(self._pixels(levels, as_levels))
 

@@ -21,7 +21,7 @@ IMAGES_OF_A_CORE = 32  # at least: with fewer, the products are too small to sha
 
 
 def generate(model, shape, seed=None, method='cached', given=None, part=None, progress=None,
-             class_ids=None):
+             class_ids=None, temperature=1.0):
     """Samples images from a model, row by row, pixel by pixel, R, G, B.
 
     A step samples the next value of all images, from one uniform number each; the numbers of a step
@@ -34,14 +34,17 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         shape: of the images, (B, C, H, W); any height and width.
         seed: of the random numbers; None for other images each time.
         method: 'cached', or 'naive' for the post's loop.
-        given: (images, rows): floating (B, C, H, W) in [0, 1]. Their first `rows` rows are kept,
-            quantized to the model's levels; the rest is generated. Values that are given use
+        given: (images, kept): floating (B, C, H, W) in [0, 1], and the pixels of them that are
+            kept, quantized to the model's levels: a number of rows, or True in a bool array (H, W).
+            The rest is generated, each pixel from those before it. Values that are given use
             up their random numbers, so the others are the same as without `given`.
         part: a slice of the batch: only these images, the same as when all are generated. It needs
             a seed, which fixes the whole batch.
         progress: called with the number of pixels that are done since the last call.
         class_ids: the classes of the images, integers (B,), for a conditional model; by default
             0, 1, 2, …, all classes in turn.
+        temperature: the logits are divided by it, a number above 0. Below 1, likely values become
+            likelier.
 
     Returns: float32 (B, C, H, W), or those of `part`, on the model's device; values in
         {0, 1 / (levels - 1), …, 1}.
@@ -58,6 +61,8 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         raise ValueError(f"method must be 'cached' or 'naive', got {method!r}")
     if part is not None and seed is None:
         raise ValueError('a part of the images can be generated only with a seed')
+    if not 0 < temperature < float('inf'):
+        raise ValueError(f'the temperature must be above 0 and finite, got {temperature}')
     xp = model.xp
     for name, param in model.namedparams():
         if not xp.isfinite(param.array).all():
@@ -76,7 +81,8 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         uniforms = xp.ascontiguousarray(xp.asarray(uniforms[..., part]))
         if len(samples):
             fill = _naive if method == 'naive' else _cached
-            fill(model, samples, class_ids, uniforms, is_given, progress or (lambda pixels: None))
+            fill(model, samples, class_ids, uniforms, is_given, progress or (lambda pixels: None),
+                 temperature)
     if (samples > 1).any():  # as `draw` gives for NaN
         raise ValueError('the model cannot generate: its logits are not finite')
     return samples
@@ -107,30 +113,41 @@ def _fill_given(samples, given, shape, part, levels):
     is_given = np.zeros(samples.shape[1:], bool)
     if given is None:
         return is_given
-    images, rows = given
+    images, kept = given
     if tuple(images.shape) != tuple(shape):
         raise ValueError(f'the given images must have the shape {tuple(shape)}, not {images.shape}')
-    if not 0 <= rows <= shape[2]:
-        raise ValueError(f'given rows must be from 0 to {shape[2]}, got {rows}')
+    if np.ndim(kept) == 0:
+        if not 0 <= kept <= shape[2]:
+            raise ValueError(f'given rows must be from 0 to {shape[2]}, got {kept}')
+        is_given[:, :kept] = True
+    else:
+        kept = np.asarray(kept)
+        if kept.dtype != bool or kept.shape != tuple(shape[2:]):
+            raise ValueError(f'the pixels that are kept must be bool {tuple(shape[2:])}, not '
+                             f'{kept.dtype} {kept.shape}')
+        is_given[:] = kept
     xp = backend.get_array_module(samples)
     targets = quantize(xp.asarray(images[part]), levels)
-    samples[:, :, :rows] = targets[:, :, :rows].astype('f') / (levels - 1)
-    is_given[:, :rows] = True
+    samples[...] = xp.asarray(is_given) * targets.astype('f') / (levels - 1)
     return is_given
 
 
-def _naive(model, samples, class_ids, uniforms, is_given, progress):
+def _naive(model, samples, class_ids, uniforms, is_given, progress, temperature):
     """The post's loop: fills in `samples` (B, C, H, W)."""
-    PlainState(model, samples, class_ids).run(uniforms, is_given, progress)
+    state = PlainState(model, samples, class_ids)
+    state.temperature = temperature
+    state.run(uniforms, is_given, progress)
 
 
-def _cached(model, samples, class_ids, uniforms, is_given, progress):
+def _cached(model, samples, class_ids, uniforms, is_given, progress, temperature):
     """The same by the cache of the model's family, if it has one; large batches on all cores."""
     make_cache = registry.get(model.family).cache
     if make_cache is None:
-        return _naive(model, samples, class_ids, uniforms, is_given, progress)
+        return _naive(model, samples, class_ids, uniforms, is_given, progress, temperature)
     if model.xp is not np:
-        return make_cache(model, samples, class_ids, 1).run(uniforms, is_given, progress)
+        state = make_cache(model, samples, class_ids, 1)
+        state.temperature = temperature
+        return state.run(uniforms, is_given, progress)
     cores = max(1, min(threads.WORKERS, len(samples) // IMAGES_OF_A_CORE))
     size = -(-len(samples) // cores)
 
@@ -143,6 +160,7 @@ def _cached(model, samples, class_ids, uniforms, is_given, progress):
             of_part = class_ids if class_ids is None else class_ids[part]
             # Alone, it may use all cores itself
             state = make_cache(model, samples[part], of_part, threads.WORKERS if cores == 1 else 1)
+            state.temperature = temperature
             state.run(uniforms[..., part], is_given, report)
 
     threads.share(work, [slice(start, start + size) for start in range(0, len(samples), size)])

@@ -17,7 +17,12 @@ class State:
     Args:
         model: see `wavenet.families.family.Family.build`.
         samples: floating (B, C, H, W) on the model's device; `run` fills it in.
+
+    Attributes:
+        temperature: `run` divides the outputs, which are logits, by it.
     """
+
+    temperature = 1.0
 
     def __init__(self, model, samples):
         self.model = model
@@ -59,7 +64,10 @@ class State:
             if given[k, i, j]:
                 self.give(step, self.samples[:, k, i, j])
             else:
-                drawn = distribution.draw(self.outputs(step), uniforms[number])
+                outputs = self.outputs(step)
+                if self.temperature != 1:
+                    outputs = outputs / self.temperature
+                drawn = distribution.draw(outputs, uniforms[number])
                 self.samples[:, k, i, j] = drawn / (distribution.levels - 1)
                 self.put(step, self.samples[:, k, i, j])
             if k == channels - 1:

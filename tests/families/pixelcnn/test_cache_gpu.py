@@ -47,8 +47,10 @@ def launch(tmp_path_factory):
 @pytest.fixture
 def generate_by_kernel(launch, monkeypatch):
     """`wavenet.sampling.generate` with seed 0, by the kernel."""
-    def cached(model, samples, class_ids, *args):
-        cache_gpu.RowCache(model, samples).run(*args)
+    def cached(model, samples, class_ids, uniforms, given, progress, temperature):
+        state = cache_gpu.RowCache(model, samples)
+        state.temperature = temperature
+        state.run(uniforms, given, progress)
 
     def call(model, shape, **kwargs):
         with monkeypatch.context() as patch:
@@ -105,3 +107,13 @@ def test_the_kernel_compiles():
     program = nvrtc.createProgram(cache_gpu.SOURCE, 'draw_row.cu', (), ())
     nvrtc.compileProgram(program, ('-arch=compute_80',))
     assert b'.entry draw_row(' in nvrtc.getPTX(program)
+
+
+def test_a_temperature_and_a_mask(random_model, generate_by_kernel):
+    model = random_model(3, hidden_dims=7, block_num=2)
+    images = np.random.RandomState(1).rand(5, 3, 4, 6).astype('f')
+    mask = np.random.RandomState(2).rand(4, 6) < 0.5
+    for options in (dict(temperature=0.5), dict(given=(images, mask), temperature=2.0),
+                    dict(given=(images, 2), temperature=3.0)):
+        found = generate_by_kernel(model, (5, 3, 4, 6), **options)
+        assert (found == generate(model, (5, 3, 4, 6), seed=0, method='naive', **options)).all()

@@ -20,7 +20,7 @@ from wavenet.families.pixelcnn.weights import (
     pixel_weights,
     sorted_weights,
 )
-from wavenet.families.state import State
+from wavenet.families.state import PlainState, State
 
 THREADS = 1024  # of a block: 32 for each feature map that is computed at the same time
 
@@ -29,7 +29,8 @@ with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'draw_row.cu'
 
 
 class RowCache(State):
-    """Generation row by row, see `draw_rows`. Only whole rows can be given.
+    """Generation row by row, see `draw_rows`. If other pixels than whole rows are given, the post's
+    loop generates.
 
     Args:
         model: a `PixelCNN` on a GPU.
@@ -39,11 +40,16 @@ class RowCache(State):
     def run(self, uniforms, given, progress):
         batch, channels, height, width = self.samples.shape
         first_row = int(given[0, :, 0].sum())
+        if given.sum() != channels * first_row * width or not given[:, :first_row].all():
+            state = PlainState(self.model, self.samples, None)
+            state.temperature = self.temperature
+            state.run(uniforms, given, progress)
+            return
         draw_rows(self.model, self.samples, first_row,
-                  uniforms.reshape(height, width, channels, batch), progress)
+                  uniforms.reshape(height, width, channels, batch), progress, self.temperature)
 
 
-def draw_rows(model, samples, first_row, uniforms, progress):
+def draw_rows(model, samples, first_row, uniforms, progress, temperature=1.0):
     """Generates images row by row.
 
     Args:
@@ -53,6 +59,7 @@ def draw_rows(model, samples, first_row, uniforms, progress):
         first_row: the first row to generate.
         uniforms: float64 (H, W, C, B), the uniform number of each value.
         progress: called with the number of pixels that are done since the last call.
+        temperature: the logits are divided by it.
     """
     xp = model.xp
     batch, colors, height, width = samples.shape
@@ -68,7 +75,7 @@ def draw_rows(model, samples, first_row, uniforms, progress):
 
     sizes = [np.int32(size) for size in (
         height, width, colors, n, hidden, half, out_hidden, model.out_dims)]
-    weights = _kernel_weights(model, orders)
+    weights = _kernel_weights(model, orders, temperature)
     of_one_pixel = [xp.zeros((batch, count), 'f') for count in (
         25 * colors - 1, hidden, (n + 1) * hidden, n * half, out_hidden, model.distribution.levels)]
 
@@ -89,8 +96,9 @@ def _weights_above(model, half):
     return stacked
 
 
-def _kernel_weights(model, orders):
-    """The weights and biases that the kernel takes, in the order of its arguments."""
+def _kernel_weights(model, orders, temperature):
+    """The weights and biases that the kernel takes, in the order of its arguments; those of the
+    last layer are divided by the temperature."""
     xp, blocks = model.xp, model.blocks
     hidden, half, out_hidden, out = orders
     left = xp.empty((len(blocks), half.count, half.count), 'f')
@@ -106,7 +114,8 @@ def _kernel_weights(model, orders):
 
     arrays = [
         *patch_weights(model.conv1, hidden), *pixel_weights(model.conv2, hidden, out_hidden),
-        *pixel_weights(model.conv4, out_hidden, out), left,
+        *[array / np.float32(temperature)
+          for array in pixel_weights(model.conv4, out_hidden, out)], left,
         *of_the_blocks('conv1', hidden, half), *of_the_blocks('conv2', half, half),
         *of_the_blocks('conv3', half, hidden)]
     return [xp.ascontiguousarray(array) for array in arrays]
