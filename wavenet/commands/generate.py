@@ -96,7 +96,7 @@ def run(parser):
     samples = np.concatenate(team.gather(cuda.to_cpu(samples)))
     if team.rank == 0:
         with parser.reporting():
-            save(args, plan, samples)
+            save(args, plan, samples, model.distribution.levels)
 
 
 def check_files(args, team):
@@ -167,13 +167,14 @@ def generate(args, team, model, plan):
                                  class_ids=plan.class_ids)
 
 
-def save(args, plan, samples):
+def save(args, plan, samples, levels):
     """Writes all images, and prints the names of the files."""
     if plan.originals is None:
         cells = pictures.grid(samples, plan.lines)
+        pictures.save(args.output, cells, args.scale, levels)
     else:
         cells = pictures.completions(plan.originals, samples, args.rows)
-    pictures.save(args.output, cells, args.scale)
+        pictures.save(args.output, cells, args.scale)
     print(args.output)
     if args.gif:
         pictures.save_animation(args.gif, cells, args.scale, args.rows)
