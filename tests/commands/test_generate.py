@@ -161,3 +161,36 @@ def test_a_users_mistake(command, model, tmp_path, args, words):
     check_error(command('generate.py', *args), *words)
     assert sorted(os.listdir(str(tmp_path))) == sorted(before + ['nan.npz'])
     assert (tmp_path / 'samples.png').read_bytes() == b'there before'
+
+
+# Classes
+
+def test_classes_have_names_and_only_trained_ones_get_a_row(command, tmp_path):
+    for n, name in enumerate(['10', '2', 'cat']):
+        (tmp_path / 'data/train' / name).mkdir(parents=True)
+        for k in range(4):
+            image = np.random.RandomState(10 * n + k).randint(0, 256, (4, 5)).astype('u1')
+            Image.fromarray(image).save(tmp_path / f'data/train/{name}/{k}.png')
+    (tmp_path / 'data/test/dog').mkdir(parents=True)          # a class without training images
+    Image.fromarray(image).save(tmp_path / 'data/test/dog/0.png')
+    result = command('train.py', '--model', 'gated', '--dataset', 'data', '--channels', 1, '-d', 8,
+                     '-n', 1, '--levels', 4, '--iteration', 60, '--learning_rate', 0.03,
+                     '--batchsize', 4, '--interval', 60)
+    assert result.returncode == 0, result.stderr
+    about = serialization.load_model(str(tmp_path / 'out/model.npz')).about
+    assert about['class_names'] == ['10', '2', 'cat', 'dog']
+    assert about['trained_classes'] == [0, 1, 2]
+
+    def image(*options):
+        result = command('generate.py', '-m', 'out/model.npz', '--seed', 0, '-c', 2, *options)
+        assert result.returncode == 0, result.stderr
+        return pixels(tmp_path / 'samples.png')
+
+    assert image().shape == (3 * 4, 2 * 5, 3)              # a row of each class
+    of_each = {label: image('--label', label).tolist() for label in ('10', '2', 'cat', '0', '1')}
+    assert of_each['10'] == of_each['0'] != of_each['cat']  # by the name, or else by the number
+    assert of_each['2'] != of_each['cat']                   # the class named 2 has the number 1
+    assert of_each['2'] == of_each['1']
+    result = command('generate.py', '-m', 'out/model.npz', '--label', 'cow')
+    assert result.returncode == 2 and result.stderr == (
+        "generate.py: error: --label cow: the model has classes '10', '2', 'cat', 'dog'\n")

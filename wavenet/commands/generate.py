@@ -22,7 +22,7 @@ class Plan(NamedTuple):
     Attributes:
         shape: (B, C, H, W).
         lines: number of lines of images in the output file.
-        class_ids: classes of the images, (B,); None for all classes in turn, or no classes.
+        class_ids: classes of the images, (B,); None for a model without classes.
         originals: the images to complete, floating (N, C, H, W), or None.
     """
 
@@ -56,8 +56,9 @@ def make_parser():
     add('--method', choices=('cached', 'naive'), default='cached',
         help="naive: the post's loop, which gives the same images in thousands of times the time "
              '(default: %(default)s)')
-    add('--label', '-l', type=cli.whole_number(0), metavar='K',
-        help='class of all images, for a model with classes (default: a row of each class)')
+    add('--label', '-l', metavar='NAME',
+        help='class of all images, its name or its number, for a model with classes (default: a '
+             'row of each class)')
     add('--complete', nargs='+', metavar='IMAGE',
         help='keep the first --rows rows of these image files and generate the rest, --count times '
              'each; a line shows an image, what was kept of it, and its completions')
@@ -121,7 +122,8 @@ def make_plan(args, model):
     Raises: ValueError for options that do not fit the model or the images to complete; MemoryError
         if the machine has too little memory.
     """
-    check_label(args, model)
+    label = class_of_label(args, model)
+    classes = trained_classes(model)
     if args.complete:
         originals = read_images(args.complete, model.in_channels)
         count, _, height, width = originals.shape
@@ -132,7 +134,7 @@ def make_plan(args, model):
         originals = None
         height = args.height or model.about.get('height', DEFAULT_SIZE)
         width = args.width or model.about.get('width', DEFAULT_SIZE)
-        lines = model.num_classes if model.num_classes and args.label is None else args.count
+        lines = len(classes) if model.num_classes and label is None else args.count
         if height * width > MOST_PIXELS and not (args.height and args.width):
             raise ValueError(f'{args.model}: its images are {width}×{height}: give --height and '
                              '--width')
@@ -141,17 +143,41 @@ def make_plan(args, model):
     bytes_of_a_value = 8 + 4 + 16 * args.scale ** 2
     devices.check_memory(batch * model.in_channels * height * width * bytes_of_a_value,
                          f'{batch} images')
-    class_ids = None if args.label is None else np.full(batch, args.label)
+    class_ids = None
+    if model.num_classes:  # samples fill one column after the other
+        class_ids = np.resize(classes, batch) if label is None else np.full(batch, label)
     return Plan((batch, model.in_channels, height, width), lines, class_ids, originals)
 
 
-def check_label(args, model):
-    """Raises: ValueError for a --label that the model does not have, or one that is missing."""
-    classes = f'classes 0 to {model.num_classes - 1}' if model.num_classes else 'no classes'
-    if args.label is not None and args.label >= model.num_classes:
-        raise ValueError(f'--label {args.label}: the model has {classes}')
-    if args.complete and model.num_classes and args.label is None:
-        raise ValueError(f'--complete also needs --label: the model has {classes}')
+def class_of_label(args, model):
+    """The number of the class of --label, or None.
+
+    A name goes before a number, so that a class named '10' is found by its name.
+
+    Raises: ValueError for a --label that the model does not have, or one that is missing.
+    """
+    names = model.about.get('class_names') or [str(n) for n in range(model.num_classes)]
+    if not model.num_classes:
+        known = 'no classes'
+    elif names == [str(n) for n in range(len(names))]:
+        known = f'classes 0 to {model.num_classes - 1}'
+    else:
+        known = f'classes {", ".join(map(repr, names))}'
+    if args.label is None:
+        if args.complete and model.num_classes:
+            raise ValueError(f'--complete also needs --label: the model has {known}')
+        return None
+    if args.label in names[:model.num_classes]:
+        return names.index(args.label)
+    if args.label.isdecimal() and int(args.label) < model.num_classes:
+        return int(args.label)
+    raise ValueError(f'--label {args.label}: the model has {known}')
+
+
+def trained_classes(model):
+    """The numbers of the classes that had training images; all where the file does not say it."""
+    trained = model.about.get('trained_classes')
+    return trained if trained and model.num_classes else list(range(model.num_classes))
 
 
 def generate(args, team, model, plan):

@@ -81,7 +81,8 @@ def read_about(npz):
     for name in ('height', 'width'):
         if name in about and not (type(about[name]) is int and about[name] >= 1):
             raise ValueError(f'its {name} is {about[name]!r}')
-    for name, fits in (('class_names', _are_names), ('split', _is_split)):
+    for name, fits in (('class_names', _are_names), ('split', _is_split),
+                       ('trained_classes', _are_numbers)):
         if about.get(name) is not None and not fits(about[name]):
             raise ValueError(f'its {name} is not valid')
     return about
@@ -89,6 +90,11 @@ def read_about(npz):
 
 def _are_names(value):
     return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _are_numbers(value):
+    return isinstance(value, list) and all(
+        type(number) is int and 0 <= number < 2 ** 31 for number in value)
 
 
 def _is_split(value):
