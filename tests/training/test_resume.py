@@ -399,3 +399,21 @@ def test_a_snapshot_of_another_split_is_refused(train, images):
     save_npz(path, arrays)
     one_line(train('--epoch', 2, '--resume', 'auto'), 2, 'held out every tenth image',
              'folders train and test')
+
+
+def test_a_changed_recipe_is_said_and_kept(train):
+    assert train('--epoch', 1).returncode == 0
+    run = train('--epoch', 2, '--resume', 'auto', '--learning_rate', 0.01, '--clip', 2)
+    assert run.returncode == 0 and run.stderr.splitlines() == [
+        'train.py: --learning_rate: 0.001 → 0.01, from iteration 3 on',
+        'train.py: --clip: 0 → 2.0, from iteration 3 on',
+        'train.py: going on from out/snapshot_iter_3']
+    changes = [{'iteration': 3, 'learning_rate': [0.001, 0.01], 'clip': [0, 2.0]}]
+    assert serialization.load_model('out/model.npz').about['changes'] == changes
+    run = train('--epoch', 3, '--resume', 'auto', '--learning_rate', 0.01, '--clip', 2)
+    assert run.stderr == 'train.py: going on from out/snapshot_iter_5\n'
+    assert serialization.load_model('out/model.npz').about['changes'] == changes
+    run = train('--epoch', 4, '--resume', 'auto', '--learning_rate', 0.01, '--clip', 2,
+                '--batchsize', 20)
+    assert '--batchsize: 16 → 20, from iteration 8 on' in run.stderr
+    assert len(serialization.load_model('out/model.npz').about['changes']) == 2

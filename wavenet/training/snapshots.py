@@ -79,6 +79,7 @@ class Snapshots(extension.Extension):
         """
         if which != 'auto':
             load_trainer(which, trainer)
+            trainer.get_extension('Settings').keep_changes(trainer.updater.iteration)
             self.newest = which
             return
         reasons = []
@@ -103,33 +104,56 @@ class Settings(extension.Extension):
 
     Snapshots of earlier versions hold fewer settings; the others are not compared.
 
+    The recipe may change: a line says what was changed, and the model's file keeps it.
+
     Args:
         settings: JSON values by their names. `data` is the checksum of the training images.
         is_split: whether this program has held out the test images.
+        recipe: values by their names, such as the learning rate.
+
+    Attributes:
+        changes: the changes of the recipe, a list of {'iteration': …, name: [former, new]}.
     """
 
-    def __init__(self, settings, is_split=False):
+    def __init__(self, settings, is_split=False, recipe=None):
         self.settings = settings
         self.is_split = is_split
+        self.recipe = recipe or {}
+        self.changes = []
+        self._former_recipe = {}
 
     def __call__(self, trainer):
         pass
 
     def serialize(self, serializer):
-        ours = json.dumps(self.settings, sort_keys=True)
-        self.check(serializer(SETTINGS, ours))
+        ours = dict(self.settings, recipe=self.recipe, changes=self.changes)
+        saved = self.check(serializer(SETTINGS, json.dumps(ours, sort_keys=True)))
+        self.changes[:] = saved.get('changes', [])
+        self._former_recipe = saved.get('recipe', {})
 
     def check(self, text):
-        """Raises: ValueError if the settings in a snapshot, a JSON text, are not those of this run.
-        """
+        """The settings in a snapshot, a JSON text, as a dict. Raises: ValueError if they are not
+        those of this run."""
         saved = json.loads(text)
-        if not isinstance(saved, dict):
+        if not (isinstance(saved, dict) and isinstance(saved.get('recipe', {}), dict)
+                and isinstance(saved.get('changes', []), list)):
             raise ValueError('its settings are not valid')
         self._check_data(saved)
         other = [f'{name} {value} (here {self.settings.get(name)})'
-                 for name, value in saved.items() if value != self.settings.get(name)]
+                 for name, value in saved.items()
+                 if name not in ('recipe', 'changes') and value != self.settings.get(name)]
         if other:
             raise ValueError(f'it was trained with {", ".join(other)}')
+        return saved
+
+    def keep_changes(self, iteration):
+        """Keeps what differs from the recipe of the snapshot that was read, and says it."""
+        changed = {name: [self._former_recipe[name], value] for name, value in self.recipe.items()
+                   if self._former_recipe.get(name, value) != value}
+        for name, (former, new) in changed.items():
+            cli.say(f'--{name}: {former} → {new}, from iteration {iteration} on')
+        if changed:
+            self.changes.append(dict(changed, iteration=iteration))
 
     def _check_data(self, saved):
         if 'data' not in saved and self.is_split:

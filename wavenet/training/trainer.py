@@ -211,14 +211,18 @@ def settings_of(args, data):
                 seed=args.seed, average=args.average)
 
 
+def recipe_of(args):
+    """The options that a training may change when it is resumed."""
+    return {name: getattr(args, name) for name in (
+        'learning_rate', 'lr_decay', 'gradclip', 'clip', 'weight_decay')}
+
+
 def make_outputs(args, data, model, batchsize):
     """Makes the extensions that write files which can be written again from a snapshot."""
-    recipe = {name: getattr(args, name) for name in (
-        'learning_rate', 'lr_decay', 'gradclip', 'clip', 'weight_decay')}
     classes = dict(class_names=data.train.class_names,
                    trained_classes=np.unique(cuda.to_cpu(data.train.class_ids)).tolist())
-    return [ModelFile(model, dataset=args.dataset, batchsize=batchsize, **recipe, **classes,
-                      split=data.train.origin.split, **settings_of(args, data)),
+    return [ModelFile(model, dataset=args.dataset, batchsize=batchsize, **recipe_of(args),
+                      **classes, split=data.train.origin.split, **settings_of(args, data)),
             LossPlot(LOSSES, 'iteration' if args.interval else 'epoch')]
 
 
@@ -229,8 +233,11 @@ def add_training_extensions(run, optimizer, tested, device):
     """
     args, extend = run.args, run.trainer.extend
     predictor = run.model.predictor
-    extend(Settings({**settings_of(args, run.data), **predictor.config.to_json(),
-                     'model': predictor.family}, bool(run.data.train.origin.split)))
+    settings = Settings({**settings_of(args, run.data), **predictor.config.to_json(),
+                         'model': predictor.family}, bool(run.data.train.origin.split),
+                        dict(recipe_of(args), batchsize=args.batchsize * run.team.size))
+    extend(settings)
+    run.outputs[0].about['changes'] = settings.changes
     extend(RandomState())
     extend(LearningRateDecay(optimizer, args.lr_decay))
     if run.average:
