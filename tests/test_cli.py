@@ -72,3 +72,19 @@ def test_help(process, tmp_path, name):
     imported = set(re.findall(r'import time:.*\| *(\S+)$', result.stderr, re.MULTILINE))
     assert 'wavenet' in imported and not imported & {'matplotlib', 'mpi4py', 'pkg_resources'}
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize('script, words, message', [
+    ('train.py', ['--epochs', 3], '--epochs 3 (did you mean --epoch?)'),
+    ('train.py', ['--lr=0.1'], '--lr=0.1 (did you mean --learning_rate?)'),
+    ('train.py', ['--batch-size', 3], '--batch-size 3 (did you mean --batchsize?)'),
+    ('train.py', ['--mnist'], '--mnist (did you mean --dataset mnist?)'),
+    ('train.py', ['--Fashion'], '--Fashion'),
+    ('train.py', ['--hiden-dim', 3], '--hiden-dim 3 (did you mean --hidden_dim?)'),
+    ('train.py', ['mnist'], 'mnist'),
+    ('generate.py', ['--model', 'mnist', '--out', 'a.png'],
+     '--out a.png (did you mean --output?)')])
+def test_a_name_that_is_almost_right_is_answered(command, script, words, message):
+    result = command(script, *words)
+    assert (result.returncode, result.stdout) == (2, '')
+    assert result.stderr == f'{script}: error: unrecognized arguments: {message}\n'

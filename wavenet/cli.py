@@ -1,6 +1,7 @@
 """What all commands share: parsing options, errors of one line, signals, messages."""
 import argparse
 import contextlib
+import difflib
 import io
 import os
 import signal
@@ -21,15 +22,21 @@ class ArgumentParser(argparse.ArgumentParser):
     Args:
         check: a function of the parser and the parsed options that checks options together, and may
             fill in defaults.
+        known_as: other names of options, as other programs have them, and what they are here: a
+            mistaken one is answered with "did you mean …?".
     """
 
-    def __init__(self, check=None, **kwargs):
+    def __init__(self, check=None, known_as=None, **kwargs):
         super().__init__(allow_abbrev=False, **kwargs)
         self._check = check
+        self._known_as = known_as or {}
         self.add_argument('--version', action='version', version=f'wavenet {wavenet.__version__}')
 
     def parse_args(self, args=None, namespace=None):
-        args = super().parse_args(args, namespace)
+        typed = sys.argv[1:] if args is None else args
+        args, unknown = self.parse_known_args(typed, namespace)
+        if unknown:
+            self.error(self._unknown(unknown, typed))
         if self._check:
             self._check(self, args)
         return args
@@ -37,6 +44,19 @@ class ArgumentParser(argparse.ArgumentParser):
     def parse_known_args(self, args=None, namespace=None):
         args = sys.argv[1:] if args is None else args
         return super().parse_known_args([_with_underscores(arg) for arg in args], namespace)
+
+    def _unknown(self, unknown, typed):
+        """What to say of arguments that are not known, with the user's own spelling."""
+        spelling = {_with_underscores(arg): arg for arg in typed}
+        message = f'unrecognized arguments: {" ".join(spelling.get(arg, arg) for arg in unknown)}'
+        for arg in unknown:
+            name = arg.partition('=')[0]
+            options = [option for action in self._actions for option in action.option_strings]
+            close = [self._known_as[name]] if name in self._known_as else \
+                difflib.get_close_matches(name, options, 1, 0.75) if name.startswith('--') else []
+            if close:
+                return f'{message} (did you mean {close[0]}?)'
+        return message
 
     def error(self, message, status=2):
         """Ends the process with one line on standard error."""

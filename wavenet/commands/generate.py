@@ -32,9 +32,16 @@ class Plan(NamedTuple):
     originals: Optional[np.ndarray]
 
 
+# What other programs, and train.py, call these options
+KNOWN_AS = {
+    '--out': '--output', '--outfile': '--output', '--class': '--label', '--samples': '--count',
+    '--num_samples': '--count', '--checkpoint': '--model', '--weights': '--model',
+    '--cuda': '--gpu 0', '--size': '--height N --width N'}
+
+
 def make_parser():
     """Makes the parser of generate.py."""
-    parser = cli.ArgumentParser(check=check, description=__doc__)
+    parser = cli.ArgumentParser(check=check, known_as=KNOWN_AS, description=__doc__)
     add, count = parser.add_argument, cli.whole_number(1)
     add('--model', '-m', required=True, metavar='FILE',
         help="out/model.npz, or the author's pixelcnn_N or snapshot_iter_N")

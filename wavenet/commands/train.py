@@ -8,13 +8,26 @@ from wavenet import cli, devices
 from wavenet.commands import family_options
 from wavenet.commands.family_options import defaults
 from wavenet.commands.sample_grid import SampleGrid
+from wavenet.data.load import DATASETS
 from wavenet.families import registry
 from wavenet.training import teams, trainer
+
+# What other programs call these options
+KNOWN_AS = {
+    '--epochs': '--epoch', '--num_epochs': '--epoch', '--iterations': '--iteration',
+    '--steps': '--iteration', '--max_steps': '--iteration', '--lr': '--learning_rate',
+    '--batch_size': '--batchsize', '--bs': '--batchsize', '--batch': '--batchsize',
+    '--layers': '--blocks_num', '--n_layers': '--blocks_num', '--num_blocks': '--blocks_num',
+    '--blocks': '--blocks_num', '--hidden': '--hidden_dim', '--filters': '--hidden_dim',
+    '--n_filters': '--hidden_dim', '--output': '--out', '--output_dir': '--out',
+    '--out_dir': '--out', '--save_dir': '--out', '--data_dir': '--data', '--cuda': '--gpu 0',
+    '--ema': '--average', '--polyak_decay': '--average', '--cifar': '--dataset cifar10',
+    **{f'--{name}': f'--dataset {name}' for name in DATASETS if name != 'cifar'}}
 
 
 def make_parser(parser_class=cli.ArgumentParser):
     """Makes the parser of train.py. Names and defaults are those of the author's train.py."""
-    parser = parser_class(check=check, description=__doc__.split('\n')[0])
+    parser = parser_class(check=check, known_as=KNOWN_AS, description=__doc__.split('\n')[0])
     add_data_options(parser.add_argument_group('data'))
     add_model_options(parser.add_argument_group('model'))
     add_optimizer_options(parser.add_argument_group('optimization'))
