@@ -8,6 +8,7 @@ import pytest
 from chainer.backends import cuda
 from PIL import Image
 
+import wavenet
 from helpers import DATA
 from wavenet import evaluate, models, sampling, serialization, utils
 from wavenet.commands import evaluate as evaluate_command
@@ -298,13 +299,14 @@ def test_a_batch_of_all_images_is_none_too_large(run, images, random_model):
 # What is measured
 
 @pytest.fixture
-def digits_model(command, tmp_path):
+def digits_model(command, tmp_path, monkeypatch):
     """A small model of the embedded digits with their classes, hardly trained, in out/model.npz;
     the pixels and classes of 40 test digits."""
     result = command('train.py', '--model', 'gated', '--dataset', 'digits', '--channels', 1,
                      '--levels', 8, '-d', 2, '-n', 1, '--learning_rate', 0.03, '--iteration', 20,
                      '--batchsize', 32)
     assert result.returncode == 0, result.stderr
+    monkeypatch.chdir(tmp_path)
     images = load.read('digits').test
     return images.pixels[:40, 0], images.class_ids[:40]
 
@@ -354,3 +356,19 @@ def test_one_image_is_measured(train, command, tmp_path):
     Image.fromarray(image).save(tmp_path / 'one.png')
     np.savez(tmp_path / 'one.npz', test_x=image[None])
     assert nats_of(command, 'one.png')[0] == nats_of(command, 'one.npz')[0]
+
+
+def test_the_nats_of_each_image(command, tmp_path, digits_model):
+    pixels, class_ids = digits_model
+    np.savez(tmp_path / 'some.npz', test_x=pixels, test_y=class_ids)
+    result = command('-m', 'wavenet.evaluate', '--model', 'out/model.npz', '--dataset', 'some.npz',
+                     '--per_image', 'nats.csv', '--batchsize', 7)
+    assert result.returncode == 0 and result.stdout.endswith('nats.csv\n')
+    header, *rows = (line.split(',') for line in (tmp_path / 'nats.csv').read_text().splitlines())
+    assert header == ['image', 'class', 'quantized']
+    assert [row[:2] for row in rows] == [[str(n), str(k)] for n, k in enumerate(class_ids)]
+    expected = -wavenet.load('out/model.npz').log_prob(pixels, class_ids.astype('i'))
+    np.testing.assert_allclose([float(row[2]) for row in rows], expected, rtol=1e-5)
+    result = command('-m', 'wavenet.evaluate', '--model', 'out/model.npz', '--dataset', 'some.npz',
+                     '--per_image', 'nowhere/nats.csv')
+    assert result.returncode == 2 and 'nowhere: this folder does not exist' in result.stderr

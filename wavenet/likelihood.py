@@ -26,7 +26,7 @@ class Likelihood(NamedTuple):
     bits_per_dim_error: float
 
 
-def likelihood(model, dataset, batchsize=100, draws=None, progress=None):
+def likelihood(model, dataset, batchsize=100, draws=None, progress=None, of_each=None):
     """Measures the negative log-likelihood of a data set, a `Likelihood`.
 
     The errors are standard errors of the mean over the images, which are independent. Several
@@ -39,6 +39,7 @@ def likelihood(model, dataset, batchsize=100, draws=None, progress=None):
         draws: how many times each image of a binarized data set is sampled. By default, the images
             are sampled once, as for the tests during training.
         progress: called with the number of images that are done since the last call.
+        of_each: called with the nats of each image, float64 (N,); means over the samples.
 
     Raises: ValueError for a data set that does not fit the model, and for a likelihood that is not
         finite.
@@ -46,6 +47,8 @@ def likelihood(model, dataset, batchsize=100, draws=None, progress=None):
     numbers = range(1, 1 + draws) if draws else [0]
     nats = np.mean([image_nats(model, dataset, batchsize, number, progress) for number in numbers],
                    axis=0)
+    if of_each:
+        of_each(nats)
     error = nats.std(ddof=1) / math.sqrt(len(nats)) if len(nats) > 1 else math.nan
     bits = 1 / (math.prod(dataset.shape) * math.log(2))
     return Likelihood(len(nats), float(nats.mean()), float(error), float(nats.mean() * bits),

@@ -13,16 +13,20 @@ dynamic: sampled several times.
 
 For a model of more levels there is one number; the intensities are quantized to its levels.
 """
+import csv
+import io
 import math
 import sys
 
 import numpy as np
 import tqdm
+from chainer.backends import cuda
 
 from wavenet import cli, devices, serialization
 from wavenet.data.load import Origin, load_images
 from wavenet.families import registry
 from wavenet.likelihood import check_fit, likelihood
+from wavenet.storage import files
 
 BINARIZATIONS = ('threshold', 'static', 'dynamic')
 
@@ -47,6 +51,7 @@ def make_parser(prog=None):
     add('--test_limit', type=count, metavar='N', help='the first N test images only (default: all)')
     add('--batchsize', '-b', type=count, default=100, metavar='N',
         help='images that are computed at once (default: %(default)s)')
+    add('--per_image', metavar='FILE', help='also write the nats of each image into a .csv file')
     devices.add_device_options(parser)
     devices.add_tf32_option(parser)
     return parser
@@ -62,6 +67,8 @@ def run(parser):
     args = parser.parse_args()
     np.seterr(over='ignore', invalid='ignore')  # image_nats has a better message
     with parser.reporting():
+        if args.per_image:
+            files.check_target(args.per_image)
         device = devices.use_device(args)
         model = serialization.load_model(args.model)
         model.to_device(device)
@@ -71,12 +78,31 @@ def run(parser):
             check_fit(model, test)
     print(describe(args, model, test))
     print(f'{"":34}{"nats/image":>12}{"error":>8}{"bits/dim":>11}{"error":>8}')
+    nats = {}
     for way, test in tests.items():
         draws = args.draws if way == 'dynamic' else None
         with tqdm.tqdm(total=len(test) * (draws or 1), unit='image', desc=way, leave=False,
                        disable=not cli.shows_progress(sys.stderr)) as bar:
-            result = likelihood(model, test, args.batchsize, draws, bar.update)
+            result = likelihood(model, test, args.batchsize, draws, bar.update,
+                                of_each=lambda of_each, way=way: nats.update({way: of_each}))
         print(table_row(args, way, test.levels, result), flush=True)
+    if args.per_image:
+        write_table(args.per_image, test, nats)
+        print(args.per_image)
+
+
+def write_table(path, test, nats):
+    """Writes the nats of each image as a .csv file: its number from 0 on, its class, and the nats
+    of each binarization, or of the quantized images."""
+    class_ids = cuda.to_cpu(test.class_ids).tolist()
+    names = test.class_names or [''] * test.num_classes
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(['image', 'class', *nats])
+    for number, (class_id, *of_image) in enumerate(zip(class_ids, *nats.values())):
+        table.writerow([number, names[class_id], *map(float, of_image)])
+    with files.atomic_write(path) as file:
+        file.write(text.getvalue().encode())
 
 
 def load_tests(args, model, device):
