@@ -7,10 +7,10 @@ first used: `wavenet.load` and `wavenet.train` (see docs/api.md), and the public
 import importlib
 
 from wavenet import compat  # noqa: F401  first: it makes Chainer importable
+from wavenet.version import __version__  # noqa: F401
 
-__version__ = '0.1.0'
 _MODULES = ['distributions', 'evaluate', 'models', 'sampling', 'serialization', 'utils']
-_FACE = ['load', 'train', 'Model']  # of wavenet.api
+_FACE = {'load': 'api', 'train': 'api', 'Model': 'api'}  # names, and the modules that have them
 __all__ = ['pretrained', *_FACE, *_MODULES]
 
 
@@ -22,7 +22,7 @@ def pretrained():
 
 def __getattr__(name):
     if name in _FACE:
-        return getattr(importlib.import_module('wavenet.api'), name)
+        return getattr(importlib.import_module(f'wavenet.{_FACE[name]}'), name)
     if name in _MODULES:
         return importlib.import_module(f'wavenet.{name}')
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

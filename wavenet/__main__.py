@@ -4,9 +4,9 @@ import sys
 import chainer
 import numpy as np
 
-import wavenet
 from wavenet import compat
 from wavenet.storage import pretrained
+from wavenet.version import __version__
 
 COMMANDS = {
     'python train.py, or wavenet-train': 'train a model',
@@ -24,7 +24,7 @@ for command, what in COMMANDS.items():
     print(f'  {command:48} {what}')
 print('Pretrained models, for --model:', ', '.join(pretrained.names()))
 print()
-print(f'wavenet {wavenet.__version__}, Python {sys.version.split()[0]}, NumPy {np.__version__}, '
+print(f'wavenet {__version__}, Python {sys.version.split()[0]}, NumPy {np.__version__}, '
       f'Chainer {chainer.__version__}')
 for line in compat.RESTORED:
     print('restored', line)

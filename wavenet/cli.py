@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-import wavenet
+from wavenet.version import __version__
 
 # Exceptions that a user's mistake or a machine's limit raises, in this package and in libraries.
 # Any other exception is a bug, and its traceback is shown.
@@ -30,7 +30,7 @@ class ArgumentParser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **kwargs)
         self._check = check
         self._known_as = known_as or {}
-        self.add_argument('--version', action='version', version=f'wavenet {wavenet.__version__}')
+        self.add_argument('--version', action='version', version=f'wavenet {__version__}')
 
     def parse_args(self, args=None, namespace=None):
         typed = sys.argv[1:] if args is None else args
