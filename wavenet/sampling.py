@@ -54,19 +54,8 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         outputs are not finite.
     """
     batch, channels, height, width = shape
-    if channels != model.in_channels:
-        raise ValueError(
-            f'the model generates images of {model.in_channels} channels, not {channels}')
-    if method not in ('cached', 'naive'):
-        raise ValueError(f"method must be 'cached' or 'naive', got {method!r}")
-    if part is not None and seed is None:
-        raise ValueError('a part of the images can be generated only with a seed')
-    if not 0 < temperature < float('inf'):
-        raise ValueError(f'the temperature must be above 0 and finite, got {temperature}')
+    _check_arguments(model, channels, seed, method, part, temperature)
     xp = model.xp
-    for name, param in model.namedparams():
-        if not xp.isfinite(param.array).all():
-            raise ValueError(f'the model cannot generate: its {name} is not finite')
     class_ids = _check_class_ids(model, batch, class_ids)
 
     part = slice(None) if part is None else part
@@ -86,6 +75,24 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
     if (samples > 1).any():  # as `draw` gives for NaN
         raise ValueError('the model cannot generate: its logits are not finite')
     return samples
+
+
+def _check_arguments(model, channels, seed, method, part, temperature):
+    """Raises: ValueError for arguments of `generate` that do not fit, and for parameters that are
+    not finite.
+    """
+    if channels != model.in_channels:
+        raise ValueError(
+            f'the model generates images of {model.in_channels} channels, not {channels}')
+    if method not in ('cached', 'naive'):
+        raise ValueError(f"method must be 'cached' or 'naive', got {method!r}")
+    if part is not None and seed is None:
+        raise ValueError('a part of the images can be generated only with a seed')
+    if not 0 < temperature < float('inf'):
+        raise ValueError(f'the temperature must be above 0 and finite, got {temperature}')
+    for name, param in model.namedparams():
+        if not model.xp.isfinite(param.array).all():
+            raise ValueError(f'the model cannot generate: its {name} is not finite')
 
 
 def _check_class_ids(model, batch, class_ids):
