@@ -1,5 +1,5 @@
 # make help      lists these commands
-# make demo      trains on small handwritten digits and generates new ones: out/samples.png
+# make demo      trains on small handwritten digits and generates new ones: out/digits/samples.png
 # make test      runs ruff and the default tests
 # make test-all  runs all tests, those marked "exhaustive" too
 #
@@ -22,9 +22,10 @@ help:
 
 demo: $(READY)
 	$(RUN) train.py --dataset digits --channels 1 --levels 8 --hidden_dim 48 --blocks_num 6 \
-		--batchsize 32 --epoch 30 --out out
-	$(RUN) generate.py --model out/model.npz --output out/samples.png --seed 1 --scale 6
-	@echo 'The generated digits: out/samples.png'
+		--batchsize 32 --epoch 20 --out out/digits --overwrite
+	$(RUN) generate.py --model out/digits/model.npz --output out/digits/samples.png \
+		--seed 1 --scale 6
+	@echo 'The generated digits: out/digits/samples.png'
 
 test: $(DEV_READY)
 	$(RUN) -m ruff check

@@ -72,10 +72,9 @@ def test_a_run_of_the_gated_model(command, tmp_path):
     result = command('train.py', *args, '--epoch', 3, '--resume', 'out/snapshot_iter_3')
     assert result.returncode == 0, result.stderr
     assert equal(tmp_path / 'out/model.npz', tmp_path / 'paper/model.npz')
-    check_error(command('train.py', *args, '--epoch', 4, '--resume', 'author/snapshot_iter_4'),
-                'form author (here paper)')
-    check_error(command('train.py', *args, '--model', 'pixelcnn', '--epoch', 4, '--resume',
-                        'author/snapshot_iter_4'), 'gated (here pixelcnn)')
+    args += ['--epoch', 4, '--resume', 'author/snapshot_iter_4', '--out', 'fourth']
+    check_error(command('train.py', *args), 'form author (here paper)')
+    check_error(command('train.py', *args, '--model', 'pixelcnn'), 'gated (here pixelcnn)')
 
 
 @pytest.mark.parametrize('model, defaults, others', [

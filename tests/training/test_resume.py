@@ -233,7 +233,7 @@ def test_two_runs_do_not_mix(start, train, tmp_path):
     assert first.poll() is None
     first.kill()
     first.communicate()
-    result = train('--iteration', 1)
+    result = train('--iteration', 1, '--overwrite')
     assert (result.returncode, result.stderr) == (0, '')
 
 

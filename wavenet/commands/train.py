@@ -107,6 +107,8 @@ def add_output_options(group):
     add = group.add_argument
     add('--out', '-o', default='out', metavar='DIR',
         help='folder for all files (default: %(default)s)')
+    add('--overwrite', action='store_true',
+        help='replace the files of an earlier run in the folder of --out')
     add('--interval', type=cli.whole_number(1), metavar='N',
         help='test, log, sample and save every N batches, in addition to the end of each epoch')
     add('--stats', action='store_true',
@@ -126,6 +128,8 @@ def check(parser, args):
         parser.error(f'--loss sigmoid needs --levels 2, not {args.levels}')
     if args.binarize and args.levels != 2:
         parser.error(f'--binarize makes 2 levels: give --levels 2, not {args.levels}')
+    if args.resume and args.overwrite:
+        parser.error('--resume goes on with an earlier run, --overwrite replaces it: give one')
     if not args.out:
         parser.error('--out: give the name of a folder')
 

@@ -66,7 +66,7 @@ def run_stage(name, args, device):
 
     training.data = find_data(training.dataset, args.data or [])
     minutes = min(filter(None, (training.minutes, args.budget)), default=None)
-    options_of_run = ['--out', folder] + ['--resume', 'auto'] * resumes
+    options_of_run = ['--out', folder] + (['--resume', 'auto'] if resumes else ['--overwrite'])
     for option, value in (('--data', training.data), ('--minutes', minutes),
                           ('--gpu', args.gpu if args.gpu >= 0 else None)):
         options_of_run += [] if value is None else [option, str(value)]

@@ -1,7 +1,14 @@
 """The folder of --out: one training at a time claims it, and finds what an earlier run left."""
 import os
+import re
+import shlex
 
 from wavenet.storage import files
+
+# What a training writes into its folder, and into `samples` there, as regular expressions
+FILES = r'snapshot_iter_\d+|(?:model|best)\.npz|log|loss\.png'
+SAMPLES = r'(?:epoch|iteration)_\d+\.png'
+WORK = r'snapshot_iter_\d+|(?:model|best)\.npz'  # the files of an earlier run that must not be lost
 
 
 class OutFolder:
@@ -29,11 +36,35 @@ class OutFolder:
         """
         self._lock = self._lock or files.lock(self.path)
 
-    def prepare(self, outputs):
+    def check(self, resume, overwrite):
+        """Checks that the training will not silently replace the files of an earlier one.
+
+        Args:
+            resume: the path of the snapshot that the training goes on from, 'auto' for the newest
+                one in this folder, '' for a new training.
+            overwrite: whether a new training may replace an earlier one.
+
+        Raises: ValueError that says what to do instead.
+        """
+        found = self._find(WORK)
+        goes_on = any(name.startswith('snapshot') for name in found) if resume == 'auto' else \
+            resume and os.path.realpath(os.path.dirname(resume)) == os.path.realpath(self.path)
+        if not found or overwrite or goes_on:
+            return
+        file = shlex.quote(os.path.join(self.path, found[0]))
+        if resume:
+            raise ValueError(f'{file} is of another run, which --resume {resume} would replace: '
+                             'give another --out')
+        raise ValueError(f'{file} is of an earlier run: give --resume auto to go on with it, '
+                         '--overwrite to replace it, or another --out')
+
+    def prepare(self, outputs, overwrite=False):
         """Makes the folder, claims it, and removes temporary files that killed runs left in it.
 
         Args:
             outputs: the paths of files that the training will write, besides its log and snapshots.
+            overwrite: remove all files of an earlier training, so that a mixture of its files and
+                those of this one is never left.
 
         Raises: as `claim`; OSError if one of the files cannot be written.
         """
@@ -43,8 +74,23 @@ class OutFolder:
         self.claim()
         for path in [os.path.join(self.path, 'log'), *outputs]:
             files.check_target(path)
-        files.remove_leftovers(self.path, r'snapshot_iter_\d+|model\.npz|log|loss\.png')
-        files.remove_leftovers(samples, r'epoch_\d+\.png')
+        files.remove_leftovers(self.path, FILES)
+        files.remove_leftovers(samples, SAMPLES)
+        if overwrite:
+            for name in self._find(FILES):
+                os.unlink(os.path.join(self.path, name))
+            for name in _matching(samples, SAMPLES):
+                os.unlink(os.path.join(samples, name))
+
+    def _find(self, names):
+        return _matching(self.path, names)
+
+
+def _matching(folder, names):
+    """The names in a folder that match a regular expression, sorted; none if it is missing."""
+    if not os.path.isdir(folder):
+        return []
+    return sorted(name for name in os.listdir(folder) if re.fullmatch(names, name))
 
 
 def write_outdated(outputs, trainer, snapshot):

@@ -91,8 +91,8 @@ class Snapshots(extension.Extension):
                 self._refused.add(path)
                 reasons.append(cli.reason(error))
         if reasons and not self.newest:
-            raise ValueError(f'no snapshot in {trainer.out} is good; without --resume, a new run '
-                             f'replaces them ({"; ".join(reasons)})')
+            raise ValueError(f'no snapshot in {trainer.out} is good; with --overwrite instead of '
+                             f'--resume, a new run replaces them ({"; ".join(reasons)})')
         for reason in reasons:
             cli.say(f'{reason}; trying the one before it')
         cli.say(f'going on from {self.newest}' if self.newest else

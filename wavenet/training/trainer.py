@@ -102,28 +102,29 @@ def train(parser, args, team, sample_grid):
             model, the shape (C, H, W) of an image and a seed.
     """
     np.seterr(over='ignore', invalid='ignore')  # finite.check_loss has a better message
-    with team.reporting():
-        team.connect(args)
-        device = devices.use_device(args)
-    with team.reporting():
-        data = load_data(args, team)
-        model = make_model(args, data.train.num_classes)
-        for part in (model, *data):
-            part.to_device(device)
-    run = make_run(args, team, data, model, sample_grid)
     with folder.OutFolder(args.out) as out:
         with team.reporting():
+            team.connect(args)
+            device = devices.use_device(args)
             if team.rank == 0:
                 out.claim()
-                if args.resume:
-                    run.snapshots.resume(args.resume, run.trainer)
+                out.check(args.resume, args.overwrite)
+        with team.reporting():
+            data = load_data(args, team)
+            model = make_model(args, data.train.num_classes)
+            for part in (model, *data):
+                part.to_device(device)
+        run = make_run(args, team, data, model, sample_grid)
+        with team.reporting():
+            if team.rank == 0 and args.resume:
+                run.snapshots.resume(args.resume, run.trainer)
         data_parallel.start(team, run.trainer, run.snapshots.newest)
         end = run.end()
         with team.reporting():
             if end:
                 report_end(run, end)
             if team.rank == 0:
-                out.prepare([output.path(run.trainer) for output in run.outputs])
+                out.prepare([output.path(run.trainer) for output in run.outputs], args.overwrite)
         run_trainer(parser, run, end)
     if team.rank == 0:
         model_file = run.outputs[0].path(run.trainer)
