@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 
+import tqdm
+
 from wavenet.version import __version__
 
 # Exceptions that a user's mistake or a machine's limit raises, in this package and in libraries.
@@ -24,12 +26,15 @@ class ArgumentParser(argparse.ArgumentParser):
             fill in defaults.
         known_as: other names of options, as other programs have them, and what they are here: a
             mistaken one is answered with "did you mean …?".
+        preset: a function that returns words to put before those of the command line, which win
+            over them; called with the parsed options.
     """
 
-    def __init__(self, check=None, known_as=None, **kwargs):
+    def __init__(self, check=None, known_as=None, preset=None, **kwargs):
         super().__init__(allow_abbrev=False, **kwargs)
         self._check = check
         self._known_as = known_as or {}
+        self._preset = preset
         self.add_argument('--version', action='version', version=f'wavenet {__version__}')
 
     def parse_args(self, args=None, namespace=None):
@@ -37,6 +42,8 @@ class ArgumentParser(argparse.ArgumentParser):
         args, unknown = self.parse_known_args(typed, namespace)
         if unknown:
             self.error(self._unknown(unknown, typed))
+        if self._preset:
+            args = self.parse_known_args([*self._preset(args), *typed], namespace)[0]
         if self._check:
             self._check(self, args)
         return args
@@ -172,9 +179,10 @@ def reason(error):
 
 def say(message):
     """Writes one line to standard error, after the command's name; nothing if it is closed."""
+    line = f'{_program or os.path.basename(sys.argv[0])}: {" ".join(message.split())}'
     with contextlib.suppress(OSError):
-        print(f'{_program or os.path.basename(sys.argv[0])}: {" ".join(message.split())}',
-              file=sys.stderr, flush=True)
+        tqdm.tqdm.write(line, file=sys.stderr)  # above a progress bar if there is one
+        sys.stderr.flush()
 
 
 def command_line(name):

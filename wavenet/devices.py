@@ -57,6 +57,15 @@ def use_device(args):
     return device
 
 
+def describe(device):
+    """A Chainer device in words."""
+    if device.xp is np:
+        return f'the CPU ({threads.WORKERS} thread{"s" * (threads.WORKERS > 1)})'
+    number = device.device.id
+    name = device.xp.cuda.runtime.getDeviceProperties(number)['name'].decode()
+    return f'GPU {number} ({name})'
+
+
 def _why_no_gpu():
     try:
         import cupy

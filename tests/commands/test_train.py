@@ -19,7 +19,7 @@ from wavenet.training.outputs import LossPlot
 def test_a_run_and_its_files(train, command, tmp_path):
     result = train('--epoch', 4, '--levels', 4, '--stats', '--gradclip', 1, '--clip', 5)
     assert (result.returncode, result.stderr) == (0, '')
-    lines = result.stdout.splitlines()
+    lines = result.stdout.splitlines()[3:]  # after the announcement
     assert lines[0].split() == ['epoch', 'main/nll', 'validation/main/nll',
                                 'validation/main/bits/dim']
     assert [line.split()[0] for line in lines[1:5]] == ['1', '2', '3', '4']
@@ -171,7 +171,7 @@ def test_an_interval(train, tmp_path):
     assert (result.returncode, result.stderr) == (0, '')
     # 40 images in batches of 16: epochs end within iterations 3, 5 and 8
     assert [entry['iteration'] for entry in log(tmp_path)] == [2, 3, 4, 5, 6, 8]
-    lines = [line.split() for line in result.stdout.splitlines()]
+    lines = [line.split() for line in result.stdout.splitlines()[3:]]
     assert [line[0] for line in lines[:7]] == ['iteration', '2', '3', '4', '5', '6', '8']
     # The plot is against the iteration
     report = types.SimpleNamespace(log=log(tmp_path))

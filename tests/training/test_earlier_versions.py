@@ -7,6 +7,7 @@ import pytest
 
 from helpers import DATA, equal, parameters
 from wavenet import serialization
+from wavenet.storage import model_file
 
 FILES = os.path.join(DATA, 'fdec748')
 OPTIONS = ['--dataset', 'images.npz', '--channels', 1, '-d', 1, '-n', 1, '--out_hidden_dim', 2,
@@ -49,6 +50,17 @@ def test_a_training_goes_on_from_a_snapshot(command, tmp_path, kind):
                      'out/snapshot_iter_5')
     assert result.returncode == 0, result.stderr
     assert difference(tmp_path / 'other/model.npz', expected) > 5e-5
+
+
+def test_a_snapshot_that_was_written_in_a_terminal_is_taken(command, tmp_path, kind):
+    """Earlier versions saved the state of the progress bar that a terminal has."""
+    path = str(tmp_path / 'out/snapshot_iter_4')
+    with np.load(path) as npz:
+        arrays = {name: npz[name] for name in npz.files}
+    arrays['extension_triggers/ProgressBar/previous_iteration'] = np.asarray(4)
+    model_file.save_arrays(path, arrays)
+    result = command('train.py', *OPTIONS, *KINDS[kind], '--iteration', 5, '--resume', 'auto')
+    assert result.returncode == 0, result.stderr
 
 
 def test_its_settings_still_count(command, kind):

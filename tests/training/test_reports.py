@@ -20,10 +20,3 @@ def test_a_short_last_batch_does_not_count_as_a_whole(random_model):
         result = {name.split('/', 1)[1]: float(value) for name, value in evaluator().items()}
         assert result['nll'] == pytest.approx(expected, rel=1e-5)
         assert result['bits/dim'] == pytest.approx(expected / (16 * math.log(2)), rel=1e-5)
-
-
-def test_plain_output_moves_no_cursor(capsys):
-    out = reports.PlainOutput()
-    out.write('\033[J1  2.5\n')
-    out.flush()
-    assert capsys.readouterr().out == '1  2.5\n'

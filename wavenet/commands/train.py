@@ -5,7 +5,7 @@ The work itself is `wavenet.training.trainer.train`.
 import sys
 
 from wavenet import cli, devices
-from wavenet.commands import family_options
+from wavenet.commands import family_options, presets
 from wavenet.commands.family_options import defaults
 from wavenet.commands.sample_grid import SampleGrid
 from wavenet.data.load import DATASETS
@@ -27,7 +27,9 @@ KNOWN_AS = {
 
 def make_parser(parser_class=cli.ArgumentParser):
     """Makes the parser of train.py. Names and defaults are those of the author's train.py."""
-    parser = parser_class(check=check, known_as=KNOWN_AS, description=__doc__.split('\n')[0])
+    parser = parser_class(check=check, known_as=KNOWN_AS, preset=presets.words,
+                          description=__doc__.split('\n')[0])
+    presets.add_option(parser)
     add_data_options(parser.add_argument_group('data'))
     add_model_options(parser.add_argument_group('model'))
     add_optimizer_options(parser.add_argument_group('optimization'))

@@ -80,6 +80,12 @@ class ImageDataset(chainer.dataset.DatasetMixin):
     def __len__(self):
         return len(self.class_ids)
 
+    def describe(self):
+        """The images in words."""
+        channels, height, width = self.shape
+        colours = 'RGB' if channels == 3 else 'grayscale'
+        return f'{len(self):,} images of {height}×{width} ({colours}, {self.levels} levels)'
+
     def get_example(self, i):
         if not -len(self) <= i < len(self):
             raise IndexError(f'image {i} of {len(self)}')

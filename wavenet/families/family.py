@@ -64,6 +64,7 @@ class Family:
             it, and the memory of a training.
         options: the options of train.py that say the sizes, see `Option`.
         recipe: the defaults of training.
+        small: options of train.py for a model that trains on a CPU in minutes, `--preset cpu`.
         data: the kind of its data sets, a key of `wavenet.data.load.LOADERS`.
         cache: makes a `wavenet.families.state.State` for fast generation of a model, samples
             (B, C, H, W) to fill in, class_ids (B,) or None, and the number of cores; None where
@@ -82,6 +83,7 @@ class Family:
     shapes: Callable
     options: tuple = ()
     recipe: Recipe = Recipe()
+    small: str = ''
     data: str = 'images'
     cache: Optional[Callable] = None
     recognize: Optional[Callable] = None

@@ -13,6 +13,7 @@ from chainer.training import PRIORITY_WRITER, StandardUpdater, extension
 from wavenet.storage.npz import open_npz
 from wavenet.training.interruption import Interruption
 from wavenet.training.reports import Evaluator
+from wavenet.training.triggers import Always
 
 
 class Share(chainer.dataset.Iterator):
@@ -150,6 +151,6 @@ def start(team, trainer, snapshot):
     state = team.bcast(state)
     if state and team.rank:
         serializers.NpzDeserializer(state).load(trainer)
-    trainer.extend(MeanOverRanks(team), trigger=lambda trainer: True)
+    trainer.extend(MeanOverRanks(team), trigger=Always())
     # The first call of ChainerMN's optimizer copies the parameters and updates nothing
     trainer.updater.get_optimizer('main').update()

@@ -43,7 +43,7 @@ class Evaluator(extensions.Evaluator):
         batches.reset()
         summary = reporter.DictSummary()
         for batch in tqdm.tqdm(batches, total=-(-len(batches.dataset) // batches.batch_size),
-                               desc='testing', leave=False,
+                               desc='testing', leave=False, dynamic_ncols=True,
                                disable=not cli.shows_progress(sys.stderr)):
             observation = {}
             with reporter.report_scope(observation), chainer.no_backprop_mode():
@@ -78,19 +78,3 @@ class PrintReport(extensions.PrintReport):
     """Chainer's PrintReport, which prints a line for each entry of the log."""
 
     __call__ = tolerant(extensions.PrintReport.__call__)
-
-
-class ProgressBar(extensions.ProgressBar):
-    """Chainer's ProgressBar."""
-
-    __call__ = tolerant(extensions.ProgressBar.__call__)
-
-
-class PlainOutput:
-    """Standard output without the codes that move a terminal's cursor, for files and pipes."""
-
-    def write(self, text):
-        sys.stdout.write(text.replace('\033[J', ''))
-
-    def flush(self):
-        sys.stdout.flush()

@@ -22,6 +22,7 @@ from wavenet.training import finite
 NAME = r'snapshot_iter_(\d+)'
 SETTINGS = 'settings'  # the name under which `Settings` saves
 SETTINGS_PATH = f'extensions/Settings/{SETTINGS}'
+PROGRESS_BAR = 'extension_triggers/ProgressBar/'  # what earlier versions add in a terminal
 KEPT = 3
 EVERY = 600  # seconds; an epoch may take hours
 
@@ -195,7 +196,8 @@ def load_trainer(path, trainer):
         trainer.get_extension('Settings').check(str(npz[SETTINGS_PATH]))
         deserializer = model_file.Deserializer(npz)
         deserializer.load(trainer)
-        unknown = sorted(set(npz.files) - deserializer.names)
+        unknown = sorted(name for name in set(npz.files) - deserializer.names
+                         if not name.startswith(PROGRESS_BAR))
         if unknown:
             raise ValueError(f'its {unknown[0]} does not belong there')
         _check_optimizer(optimizer)

@@ -3,6 +3,7 @@
 `train` does it all, in this order; the functions below it make the parts.
 """
 import argparse
+import contextlib
 import math
 import shlex
 import sys
@@ -23,9 +24,10 @@ from wavenet.training import data_parallel, finite, folder, teams
 from wavenet.training.averaging import WeightAverage
 from wavenet.training.learning_rate import LearningRateDecay
 from wavenet.training.outputs import LossPlot, ModelFile
-from wavenet.training.reports import LogReport, PlainOutput, PrintReport, ProgressBar
+from wavenet.training.progress import Lines, Progress, ProgressBar, announcement, write_line
+from wavenet.training.reports import LogReport, PrintReport
 from wavenet.training.snapshots import RandomState, Settings, Snapshots
-from wavenet.training.triggers import Due, TimeLimit
+from wavenet.training.triggers import Always, Due, TimeLimit
 
 LOSSES = ('main/nll', 'validation/main/nll')  # names in the log: of training and test images
 
@@ -51,6 +53,7 @@ class Run:
         is_due: trigger that says when to test, log, sample and save.
         snapshots: the extension that writes and reads snapshots.
         outputs: the extensions that write other files, the model first.
+        steps: number of batches of the whole training, without the limit of --minutes.
     """
 
     args: argparse.Namespace
@@ -62,6 +65,12 @@ class Run:
     is_due: Due
     snapshots: Snapshots
     outputs: list
+
+    @property
+    def steps(self):
+        args = self.args
+        batchsize = args.batchsize * self.team.size
+        return args.iteration or -(-args.epoch * len(self.data.train) // batchsize)
 
     def advice(self):
         """The end of an error message: how to go on after it."""
@@ -125,6 +134,8 @@ def train(parser, args, team, sample_grid):
                 report_end(run, end)
             if team.rank == 0:
                 out.prepare([output.path(run.trainer) for output in run.outputs], args.overwrite)
+            if team.rank == 0 and not end:
+                announce(run, device)
         run_trainer(parser, run, end)
     if team.rank == 0:
         model_file = run.outputs[0].path(run.trainer)
@@ -259,14 +270,26 @@ def add_writing_extensions(run):
              if not isinstance(link, chainer.ChainList)], trigger=is_due), trigger=is_due)
     extend(finite.check_loss, priority=chainer.training.PRIORITY_WRITER - 1)
     extend(LogReport(trigger=is_due))
-    terminal = cli.shows_progress(sys.stdout)
     columns = ['iteration' if args.interval else 'epoch', *LOSSES, 'validation/main/bits/dim']
-    extend(PrintReport(columns, out=sys.stdout if terminal else PlainOutput()), trigger=is_due)
+    extend(PrintReport(columns, out=Lines()), trigger=is_due)
     extend(run.snapshots)
     for output in run.outputs:
         extend(output, trigger=is_due)
-    if terminal:
-        extend(ProgressBar(update_interval=1))
+    always = Always()
+    extend(Progress(run.steps, args.minutes, each_minute=not cli.shows_progress(sys.stdout),
+                    on_cpu=run.data.train.device.xp is np), trigger=always)
+    if cli.shows_progress(sys.stderr):
+        extend(ProgressBar(run.steps), trigger=always)
+
+
+def announce(run, device):
+    """Prints what the training will do. A closed standard output does not stop it."""
+    name = devices.describe(device)
+    if run.team.size > 1:
+        name = f'{run.team.size} processes, the first of them on {name}'
+    with contextlib.suppress(OSError):
+        for line in announcement(run, name):
+            write_line(line)
 
 
 def report_end(run, end):

@@ -56,6 +56,14 @@ class Due:
             self.interval is not None and updater.iteration % self.interval == 0)
 
 
+class Always:
+    """Each iteration. Snapshots do not hold it, unlike Chainer's default trigger, so an extension
+    with this trigger need not be there when the training goes on."""
+
+    def __call__(self, trainer):
+        return True
+
+
 def _elapsed_seconds(trainer):
     """Seconds of training; before the trainer runs, those that the log of its snapshot tells."""
     try:

@@ -14,4 +14,5 @@ def build(config):
 GATED = Family(
     name='gated', title='Gated PixelCNN', config=GatedConfig, configure=configure, build=build,
     shapes=shapes, options=OPTIONS, recipe=Recipe(clip=1.0, weight_decay=0.0001, reduce='mean'),
-    cache=GatedCache, recognize=recognize)
+    cache=GatedCache, recognize=recognize,
+    small='--channels 1 --levels 4 --hidden_dim 16 --blocks_num 4 --learning_rate 0.003 --epoch 2')
