@@ -10,6 +10,7 @@ from wavenet.commands.family_options import defaults
 from wavenet.commands.sample_grid import SampleGrid
 from wavenet.data.load import DATASETS
 from wavenet.families import registry
+from wavenet.serialization import load_model
 from wavenet.training import teams, trainer
 
 # What other programs call these options
@@ -54,6 +55,10 @@ def add_data_options(group):
              'anew in each epoch; needs --levels 2')
     add('--test_limit', type=cli.whole_number(1), metavar='N',
         help='test on the first N test images only')
+    add('--validation', type=cli.whole_number(1), metavar='N',
+        help='set N training images aside, and test on them instead of the test images')
+    add('--flip', action='store_true',
+        help='mirror each training image, left to right, at random in each epoch')
 
 
 def add_model_options(group):
@@ -65,6 +70,9 @@ def add_model_options(group):
     add('--loss', choices=('softmax', 'sigmoid'), default='softmax',
         help="sigmoid: one logit per value, the post's first stage; needs --levels 2 "
              '(default: %(default)s)')
+    add('--init', metavar='MODEL',
+        help='start from the weights of a model of the same sizes: a model.npz, or the name of a '
+             'pretrained one')
     add('--seed', type=cli.whole_number(0, 2 ** 32 - 1), default=0, metavar='N',
         help='seed of the weights, the order of images and all samples (default: %(default)s)')
 
@@ -90,6 +98,9 @@ def add_optimizer_options(group):
     add('--weight_decay', type=cli.nonnegative_number, metavar='X',
         help='add X times the weights to the gradient; 0 for off (default: '
              f'{defaults("weight_decay")})')
+    add('--dropout', type=cli.average_factor, default=0.0, metavar='P',
+        help="set the part P of each block's outputs to 0 at random while training "
+             '(default: 0, off)')
 
 
 def add_length_options(group):
@@ -100,6 +111,8 @@ def add_length_options(group):
         help='stop after N batches instead of after --epoch')
     add('--minutes', type=cli.positive_number, metavar='X',
         help='stop after X minutes of training, tests and samples included, if that comes first')
+    add('--patience', type=count, metavar='N',
+        help='stop after N tests without a better loss')
     add('--resume', '-r', default='', metavar='FILE',
         help='go on from a snapshot, out/snapshot_iter_N; "auto" takes the newest good one in the '
              'folder of --out, if there is one; repeat the options of the run that wrote it')
@@ -113,6 +126,8 @@ def add_output_options(group):
         help='replace the files of an earlier run in the folder of --out')
     add('--interval', type=cli.whole_number(1), metavar='N',
         help='test, log, sample and save every N batches, in addition to the end of each epoch')
+    add('--samples', type=cli.whole_number(0), default=16, metavar='N',
+        help='images in each file of samples; 0 for no samples (default: %(default)s)')
     add('--stats', action='store_true',
         help='log statistics of the weights and gradients of the first and last layers')
 
@@ -143,7 +158,7 @@ def main():
 
 def run(parser):
     """Parses the options and trains, as one of several processes if the options say so."""
-    trainer.train(parser, *teams.join(parser), SampleGrid)
+    trainer.train(parser, *teams.join(parser), SampleGrid, load_model)
 
 
 if __name__ == '__main__':

@@ -10,7 +10,7 @@ from wavenet import cli
 from wavenet.data import downloads, idx
 from wavenet.data.image_files import ENDINGS, read_amat, read_folder, read_image_file, read_npz
 from wavenet.data.images import ImageDataset, Images
-from wavenet.data.split import SEED, Parts, hold_out, take
+from wavenet.data.split import SEED, Parts, hold_out, set_aside, take
 from wavenet.utils import check_levels, quantize
 
 DOWNLOADS = {'mnist': downloads.mnist, 'fashion-mnist': downloads.fashion_mnist,
@@ -25,7 +25,7 @@ class Origin(NamedTuple):
     """Where training images come from, for the model's file and for snapshots.
 
     Attributes:
-        checksum: of the images and their classes, as they are read.
+        checksum: of the images and their classes, as they are read, those set aside included.
         split: how the test images were held out: {'kind': 'stratified', 'seed': …}; None where the
             data has test images of its own.
     """
@@ -35,7 +35,7 @@ class Origin(NamedTuple):
 
 
 def load_dataset(source, channels=3, levels=2, data=None, binarize=False, seed=0,
-                 test_limit=None, *, split_seed=SEED, dataset_class=ImageDataset):
+                 test_limit=None, validation=None, *, split_seed=SEED, dataset_class=ImageDataset):
     """Loads the training and the test images of a data set.
 
     Args:
@@ -51,7 +51,8 @@ def load_dataset(source, channels=3, levels=2, data=None, binarize=False, seed=0
             This needs 2 levels.
         seed: whole number, for this sampling.
         test_limit: number of test images to keep, the first ones; by default, all.
-        split_seed: whole number, for the images that are held out.
+        validation: number of training images to set aside and return in place of the test images.
+        split_seed: whole number, for the images that are held out or set aside.
         dataset_class: `ImageDataset`, or a class with the same arguments and methods.
 
     Returns: the training and the test images, two objects of `dataset_class`; the training images
@@ -71,12 +72,15 @@ def load_dataset(source, channels=3, levels=2, data=None, binarize=False, seed=0
     _check_values(source, parts.train, levels)
     # From all images, before the limit, so that a limit does not change the model
     num_classes = max(_count_classes(images) for images in parts)
+    origin = Origin(checksum(parts.train), split)
+    if validation:
+        parts = set_aside(parts.train, validation, split_seed)
     options = dict(channels=channels, levels=levels, binarize=binarize, num_classes=num_classes)
     train, test = [
         dataset_class(part.pixels, part.class_ids, seed=(seed, number),
                       class_names=part.class_names, **options)
         for number, part in enumerate((parts.train, take(parts.test, slice(test_limit))))]
-    train.origin = Origin(checksum(parts.train), split)
+    train.origin = origin
     return train, test
 
 
