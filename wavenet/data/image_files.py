@@ -10,7 +10,7 @@ from wavenet import cli
 from wavenet.data.images import Images
 from wavenet.data.pixels import INTENSITY, luminance, read_levels
 from wavenet.data.split import Parts
-from wavenet.pictures import LEVELS
+from wavenet.pictures import LEVELS, SCALE
 from wavenet.storage.files import open_regular
 from wavenet.storage.npz import IMAGES_RATIO, open_npz
 
@@ -35,10 +35,15 @@ def read_images(paths, channels):
 
     Raises: ValueError that names the file.
     """
-    images = _read_files(paths)
-    if channels == 1 and images.shape[1] == 3:
-        images = luminance(images)
-    return np.broadcast_to(INTENSITY[images], (len(images), channels) + images.shape[2:])
+    return intensities(_read_files(paths), channels)
+
+
+def intensities(pixels, channels):
+    """Pixels, uint8 (N, 1 or 3, H, W), as float32 (N, channels, H, W) in [0, 1]; see
+    `read_images`."""
+    if channels == 1 and pixels.shape[1] == 3:
+        pixels = luminance(pixels)
+    return np.broadcast_to(INTENSITY[pixels], (len(pixels), channels) + pixels.shape[2:])
 
 
 def read_image_file(path):
@@ -148,7 +153,7 @@ def _decode(file):
         if image.mode.startswith(('I', 'F')) or _has_16_bits(image):
             raise ValueError('it has more than 8 bits per channel: save it with 8, for example '
                              "with ImageMagick's `mogrify -depth 8`")
-        levels = image.info.get(LEVELS)
+        levels, scale = image.info.get(LEVELS), image.info.get(SCALE, '1')
         was_transparent = False
         image = ImageOps.exif_transpose(image)
         if 'A' in image.mode or 'transparency' in image.info:
@@ -159,6 +164,8 @@ def _decode(file):
         pixels = np.asarray(image.convert('L' if gray else 'RGB'))
     if isinstance(levels, str) and levels.isdigit() and 2 <= int(levels) <= 256:
         pixels = read_levels(pixels, int(levels))
+        if isinstance(scale, str) and scale.isdigit() and int(scale) > 1:
+            pixels = pixels[::int(scale), ::int(scale)]
     return pixels, was_transparent
 
 
