@@ -10,7 +10,7 @@ from PIL import Image
 
 import wavenet
 from helpers import DATA
-from wavenet import evaluate, models, sampling, serialization, utils
+from wavenet import evaluate, likelihood, models, sampling, serialization, utils
 from wavenet.commands import evaluate as evaluate_command
 from wavenet.data import load
 from wavenet.data.images import ImageDataset
@@ -243,11 +243,11 @@ def test_the_three_binarizations(run, train, images, tmp_path):
 
 
 def test_more_levels_are_quantized(run, train, images, tmp_path):
-    assert train('--levels', 4, '--model', 'gated', '--epoch', 1).returncode == 0
+    assert train('--levels', 4, '--epoch', 1).returncode == 0
     status, stdout, stderr = run('--model', 'out/model.npz', '--dataset', images)
     assert (status, stderr) == (0, '')
     assert stdout.startswith(
-        'Gated PixelCNN, conditioned on the class, trained for 3 iterations; test')
+        'PixelCNN, trained for 3 iterations; test')
     assert list(rows(stdout)) == ['quantized'] and 'quantized to 4 levels' in stdout
     entry = json.loads((tmp_path / 'out/log').read_text())[-1]
     assert rows(stdout)['quantized'][0] == pytest.approx(entry['validation/main/nll'], abs=0.006)
@@ -272,10 +272,11 @@ def test_the_authors_files_can_be_measured(run, name):
     (['--dataset', 'images.npz', '--draws', 0], ['--draws']),
     (['--dataset', 'images.npz', '--data', '.'], ['--data']),
     (['--dataset', 'images.npz', '--gpu', 99], ['--gpu -1']),
-    (['--dataset', 'classes.npz'], ['the model has classes 0 to 0, the images 0 to 3'])])
+    (['--dataset', 'classes.npz'], ['the model has classes 0 to 1, the images 0 to 3']),
+    (['--dataset', 'images.npz'], ['images.npz: it has no classes', '--marginal'])])
 def test_a_users_mistake(run, images, tmp_path, random_gated_model, args, words):
     np.savez('classes.npz', test_y=np.full(10, 3), **np.load('images.npz'))
-    serialization.save_model('model.npz', random_gated_model(1, num_classes=1), height=4, width=5)
+    serialization.save_model('model.npz', random_gated_model(1, num_classes=2), height=4, width=5)
     status, stdout, stderr = run('--model', 'model.npz', *args)
     assert status == 2 and stderr.count('\n') == 1
     assert stderr.startswith(NAME + ': error: ')
@@ -371,4 +372,101 @@ def test_the_nats_of_each_image(command, tmp_path, digits_model):
     np.testing.assert_allclose([float(row[2]) for row in rows], expected, rtol=1e-5)
     result = command('-m', 'wavenet.evaluate', '--model', 'out/model.npz', '--dataset', 'some.npz',
                      '--per_image', 'nowhere/nats.csv')
+    assert result.returncode == 2 and 'nowhere: this folder does not exist' in result.stderr
+
+
+# Without classes
+
+def test_the_mean_over_the_classes(random_gated_model, device):
+    """Probabilities are averaged, not logits, and so they still sum to 1."""
+    model = random_gated_model(1, out_dims=3, num_classes=3)
+    model.to_device(device)
+    dataset = dataset_of(all_images(3, (1, 2, 2)), 3)
+    dataset.to_device(device)
+    of_class = []
+    for k in (0, 2):
+        dataset.class_ids[...] = k
+        of_class.append(np.exp(-likelihood.image_nats(model, dataset, batchsize=7)))
+    nats = likelihood.image_nats(model, dataset, batchsize=20, classes=[0, 2])
+    np.testing.assert_allclose(np.exp(-nats), np.mean(of_class, axis=0), rtol=1e-5)
+    assert math.fsum(np.exp(-nats)) == pytest.approx(1, abs=1e-6)
+
+
+def test_images_without_classes_are_measured_with_marginal(command, tmp_path, digits_model):
+    pixels, class_ids = digits_model
+    np.savez(tmp_path / 'without.npz', test_x=pixels)
+    np.savez(tmp_path / 'with.npz', test_x=pixels, test_y=class_ids)
+    options = ['-m', 'wavenet.evaluate', '--model', 'out/model.npz', '--marginal', '--dataset']
+    result = command(*options, 'without.npz', '--per_image', 'nats.csv')
+    assert result.returncode == 0, result.stderr
+    assert 'mean over all classes' in result.stdout
+    rows = [line.split(',') for line in (tmp_path / 'nats.csv').read_text().splitlines()[1:]]
+    model = wavenet.load('out/model.npz')
+    p = np.mean([np.exp(model.log_prob(pixels, k)) for k in range(10)], axis=0)
+    np.testing.assert_allclose([float(row[2]) for row in rows], -np.log(p), rtol=1e-5)
+    assert command(*options, 'with.npz').stdout.replace('with.npz', 'without.npz') == \
+        command(*options, 'without.npz').stdout
+
+
+def test_marginal_is_for_models_with_classes(train, command, images):
+    assert train('--iteration', 1, '--model', 'gated').returncode == 0
+    result = command('-m', 'wavenet.evaluate', '--model', 'out/model.npz', '--dataset', images,
+                     '--marginal')
+    assert result.returncode == 2 and '--marginal is for models with classes' in result.stderr
+
+
+def test_a_model_that_was_trained_without_the_classes(command, tmp_path, monkeypatch):
+    result = command('train.py', '--model', 'gated', '--dataset', 'digits', '--channels', 1, '-d',
+                     2, '-n', 1, '--iteration', 2, '--unconditional')
+    assert result.returncode == 0, result.stderr
+    monkeypatch.chdir(tmp_path)
+    model = wavenet.load('out/model.npz')
+    assert model.num_classes == 0 and model.class_names is None
+    # All that an unconditional model can do goes without classes
+    images = model.sample(3, seed=0)
+    assert model.log_prob(images).shape == (3,)
+    result = command('generate.py', '-m', 'out/model.npz', '--count', 3, '--seed', 0, '--scale', 1)
+    assert result.returncode == 0
+    with Image.open(tmp_path / 'samples.png') as image:
+        assert image.size == (24, 24)
+    result = command('-m', 'wavenet.evaluate', '--model', 'out/model.npz', '--dataset', 'digits')
+    assert result.returncode == 0 and 'conditioned' not in result.stdout
+    result = command('generate.py', '-m', 'out/model.npz', '--label', 0)
+    assert result.returncode == 2 and 'no classes' in result.stderr
+
+
+# The nats of each pixel
+
+@pytest.mark.parametrize('classes', [None, [0, 2]])
+def test_the_nats_of_the_pixels_sum_to_those_of_the_image(random_gated_model, device, classes):
+    model = random_gated_model(3, out_dims=4, num_classes=3)
+    model.to_device(device)
+    labels = np.random.RandomState(0).randint(0, 4, (5, 3, 4, 5))
+    dataset = dataset_of(labels, 4, np.arange(5) % 3)
+    dataset.to_device(device)
+    nats = likelihood.pixel_nats(model, dataset, np.arange(5), classes)
+    assert nats.shape == (5, 4, 5)
+    np.testing.assert_allclose(nats.sum(axis=(1, 2)), likelihood.image_nats(
+        model, dataset, classes=classes), rtol=1e-6)
+
+
+def test_the_nats_of_a_pixel_are_those_of_its_values(random_model):
+    model = random_model(1, out_dims=4)
+    labels = np.random.RandomState(0).randint(0, 4, (1, 1, 3, 2))
+    nats = likelihood.pixel_nats(model, dataset_of(labels, 4), [0])
+    logits = model(labels.astype('f') / 3).array[0, :, 0].astype('d')   # (levels, H, W)
+    log_p = logits - np.log(np.exp(logits).sum(axis=0))
+    for (i, j), level in np.ndenumerate(labels[0, 0]):
+        assert nats[0, i, j] == pytest.approx(-log_p[level, i, j], rel=1e-5)
+
+
+def test_a_map(command, tmp_path, digits_model):
+    pixels, class_ids = digits_model
+    np.savez(tmp_path / 'some.npz', test_x=pixels, test_y=class_ids)
+    options = ['-m', 'wavenet.evaluate', '--model', 'out/model.npz', '--dataset', 'some.npz']
+    result = command(*options, '--map', 'map.png')
+    assert result.returncode == 0 and result.stdout.endswith('map.png\n')
+    with Image.open(tmp_path / 'map.png') as image:
+        assert image.format == 'PNG' and len(np.unique(image)) > 50
+    result = command(*options, '--map', 'nowhere/map.png')
     assert result.returncode == 2 and 'nowhere: this folder does not exist' in result.stderr

@@ -61,7 +61,7 @@ class Model:
         self.config = network.config
         self.about = getattr(network, 'about', {})
         self.levels = network.distribution.levels
-        self.num_classes = network.num_classes
+        self.num_classes = network.num_classes if network.num_classes > 1 else 0
         names = self.about.get('class_names')
         self.class_names = tuple(names) if names else None
         size = self.about.get('height'), self.about.get('width')

@@ -26,7 +26,8 @@ class Likelihood(NamedTuple):
     bits_per_dim_error: float
 
 
-def likelihood(model, dataset, batchsize=100, draws=None, progress=None, of_each=None):
+def likelihood(model, dataset, batchsize=100, draws=None, progress=None, of_each=None,
+               classes=None):
     """Measures the negative log-likelihood of a data set, a `Likelihood`.
 
     The errors are standard errors of the mean over the images, which are independent. Several
@@ -40,13 +41,15 @@ def likelihood(model, dataset, batchsize=100, draws=None, progress=None, of_each
             are sampled once, as for the tests during training.
         progress: called with the number of images that are done since the last call.
         of_each: called with the nats of each image, float64 (N,); means over the samples.
+        classes: of a conditional model, numbers (K,): the probability of an image is the mean over
+            these classes, whatever class it has.
 
     Raises: ValueError for a data set that does not fit the model, and for a likelihood that is not
         finite.
     """
     numbers = range(1, 1 + draws) if draws else [0]
-    nats = np.mean([image_nats(model, dataset, batchsize, number, progress) for number in numbers],
-                   axis=0)
+    nats = np.mean([image_nats(model, dataset, batchsize, number, progress, classes)
+                    for number in numbers], axis=0)
     if of_each:
         of_each(nats)
     error = nats.std(ddof=1) / math.sqrt(len(nats)) if len(nats) > 1 else math.nan
@@ -55,7 +58,7 @@ def likelihood(model, dataset, batchsize=100, draws=None, progress=None, of_each
                       float(error * bits))
 
 
-def image_nats(model, dataset, batchsize=100, number=0, progress=None):
+def image_nats(model, dataset, batchsize=100, number=0, progress=None, classes=None):
     """Measures the negative log-likelihood of each image in nats: float64 (N,) on the host.
 
     Args: as of `likelihood`; binarized images are sampled for the `number`-th time, from 0 on.
@@ -68,14 +71,59 @@ def image_nats(model, dataset, batchsize=100, number=0, progress=None):
             chainer.using_config('train', False):
         for start in range(0, len(dataset), batchsize):
             images = np.arange(start, min(start + batchsize, len(dataset)))
-            x, targets, class_ids = dataset.batch(number * len(dataset) + images)
-            nats += batch_nats(model.distribution, model(x, class_ids).array, targets)
+            batch = dataset.batch(number * len(dataset) + images)
+            if classes is None:
+                outputs = model(batch.x, batch.class_ids).array
+                nats += batch_nats(model.distribution, outputs, batch.targets)
+            else:
+                nats.append(_marginal_nats(model, batch, classes))
             if progress:
                 progress(len(images))
     nats = np.concatenate(nats)
     if not np.isfinite(nats).all():
         raise ValueError('the likelihood is not finite: the weights of this model are too large')
     return nats
+
+
+def _marginal_nats(model, batch, classes):
+    """-log of the mean of the images' probabilities over the classes: float64 (B,)."""
+    nats = np.array([np.concatenate(batch_nats(
+        model.distribution, model(batch.x, model.xp.full(len(batch.x), k, 'i')).array,
+        batch.targets)) for k in classes])                          # (K, B)
+    least = nats.min(axis=0)                                        # so that exp does not vanish
+    return least - np.log(np.exp(least - nats).mean(axis=0))
+
+
+def pixel_nats(model, dataset, numbers, classes=None):
+    """Measures the negative log-likelihood of each pixel, given the pixels before it.
+
+    Args:
+        model, dataset, classes: as of `image_nats`. With `classes`, a pixel's probability is that
+            of the image up to this pixel divided by that of the image up to the pixel before.
+        numbers: of the images, integers (n,).
+
+    Returns: float64 (n, H, W) on the host, in nats, summed over the colours. The sum over the
+        pixels is the image's nats.
+    """
+    check_fit(model, dataset)
+    x, targets, class_ids = dataset.batch(numbers)
+    batch, colors, height, width = targets.shape
+    of_class = [class_ids] if classes is None else [
+        model.xp.full(batch, k, 'i') for k in classes]
+    with chainer.using_device(model.device), chainer.no_backprop_mode(), \
+            chainer.using_config('train', False):
+        nats = []
+        for ids in of_class:
+            outputs = model(x, ids).array                           # (B, outputs, C, H, W)
+            each = model.xp.moveaxis(outputs, (3, 4), (1, 2)).reshape(
+                (-1, outputs.shape[1], colors, 1, 1))               # (B · H · W, outputs, C, 1, 1)
+            values = model.xp.moveaxis(targets, 1, 3).reshape(-1, colors, 1, 1)
+            nats.append(np.concatenate(batch_nats(model.distribution, each, values)))
+    nats = np.array(nats).reshape(len(of_class), batch, height * width)
+    total = nats.cumsum(axis=2)                                     # of the image up to a pixel
+    least = total.min(axis=0)
+    total = least - np.log(np.exp(least - total).mean(axis=0))
+    return np.diff(total, axis=1, prepend=0).reshape(batch, height, width)
 
 
 def batch_nats(distribution, outputs, targets):

@@ -23,6 +23,7 @@ import tqdm
 from chainer.backends import cuda
 
 from wavenet import cli, devices, serialization
+from wavenet.commands import likelihood_map
 from wavenet.data.load import Origin, load_images
 from wavenet.families import registry
 from wavenet.likelihood import check_fit, likelihood
@@ -51,7 +52,12 @@ def make_parser(prog=None):
     add('--test_limit', type=count, metavar='N', help='the first N test images only (default: all)')
     add('--batchsize', '-b', type=count, default=100, metavar='N',
         help='images that are computed at once (default: %(default)s)')
+    add('--marginal', action='store_true',
+        help='for a model with classes: the probability of an image is the mean over all classes, '
+             'and the images need none')
     add('--per_image', metavar='FILE', help='also write the nats of each image into a .csv file')
+    add('--map', metavar='FILE',
+        help='also write a .png file that shows the nats of each pixel of the first images')
     devices.add_device_options(parser)
     devices.add_tf32_option(parser)
     return parser
@@ -67,11 +73,12 @@ def run(parser):
     args = parser.parse_args()
     np.seterr(over='ignore', invalid='ignore')  # image_nats has a better message
     with parser.reporting():
-        if args.per_image:
-            files.check_target(args.per_image)
+        for path in filter(None, [args.per_image, args.map]):
+            files.check_target(path)
         device = devices.use_device(args)
         model = serialization.load_model(args.model)
         model.to_device(device)
+        classes = marginal_classes(args, model)
         tests = load_tests(args, model, device)
         for test in tests.values():
             check_size(args, model, test)
@@ -82,13 +89,29 @@ def run(parser):
     for way, test in tests.items():
         draws = args.draws if way == 'dynamic' else None
         with tqdm.tqdm(total=len(test) * (draws or 1), unit='image', desc=way, leave=False,
-                       disable=not cli.shows_progress(sys.stderr)) as bar:
+                       dynamic_ncols=True, disable=not cli.shows_progress(sys.stderr)) as bar:
             result = likelihood(model, test, args.batchsize, draws, bar.update,
-                                of_each=lambda of_each, way=way: nats.update({way: of_each}))
+                                of_each=lambda of_each, way=way: nats.update({way: of_each}),
+                                classes=classes)
         print(table_row(args, way, test.levels, result), flush=True)
     if args.per_image:
         write_table(args.per_image, test, nats)
         print(args.per_image)
+    if args.map:
+        likelihood_map.write(args.map, model, next(iter(tests.values())), classes)
+        print(args.map)
+
+
+def marginal_classes(args, model):
+    """The numbers of the classes of --marginal, those that had training images; or None.
+
+    Raises: ValueError for a model without classes.
+    """
+    if not args.marginal:
+        return None
+    if model.num_classes < 2:
+        raise ValueError(f'--marginal is for models with classes, {args.model} has none')
+    return model.about.get('trained_classes') or list(range(model.num_classes))
 
 
 def write_table(path, test, nats):
@@ -121,7 +144,10 @@ def load_tests(args, model, device):
         binarize = way in ('static', 'dynamic')
         tests[way] = load_images(args.dataset, model.in_channels, levels, args.data, binarize,
                                  args.seed, args.test_limit, origin=origin)
-        number_classes(args, model, tests[way])
+        if args.marginal:
+            tests[way].forget_classes()
+        else:
+            number_classes(args, model, tests[way])
         tests[way].to_device(device)
     return tests
 
@@ -134,11 +160,13 @@ def number_classes(args, model, test):
     Raises: ValueError for images without classes, or with a class that the model does not have.
     """
     if model.num_classes < 2:
+        test.forget_classes()
         return
     if test.class_names is None:
         raise ValueError(f'{args.dataset}: it has no classes, and the model has '
                          f'{model.num_classes}: put the images into folders of the names of their '
-                         'classes, or give their numbers in an .npz file')
+                         'classes, give their numbers in an .npz file, or --marginal for the mean '
+                         'over all classes')
     names = model.about.get('class_names')
     if not names:
         return
@@ -178,8 +206,8 @@ def describe(args, model, test):
     """One line that says which model is measured, and on which images."""
     about = model.about
     words = [registry.get(model.family).title]
-    if model.num_classes:
-        words.append('conditioned on the class')
+    if model.num_classes > 1:
+        words.append('mean over all classes' if args.marginal else 'conditioned on the class')
     if type(about.get('iteration')) is int:  # a stranger's file may hold anything there
         binarized = ' with --binarize' if about.get('binarize') else ''
         words.append(f'trained for {about["iteration"]} iterations{binarized}')

@@ -137,7 +137,7 @@ def make_plan(args, model):
     else:
         height = args.height or model.about.get('height', DEFAULT_SIZE)
         width = args.width or model.about.get('width', DEFAULT_SIZE)
-        of_each = model.num_classes and label is None and not args.number
+        of_each = model.num_classes > 1 and label is None and not args.number
         lines = len(classes) if of_each else \
             math.isqrt(args.number - 1) + 1 if args.number else args.count
         batch = args.number or lines * args.count
@@ -157,7 +157,7 @@ def class_ids_of(args, model, classes, label, complete, batch):
 
     Raises: ValueError for images to complete whose class nobody says.
     """
-    if not model.num_classes:
+    if model.num_classes < 2:
         return None
     if label is not None:
         return np.full(batch, label)
@@ -176,7 +176,7 @@ def class_of_label(args, model):
     Raises: ValueError for a --label that the model does not have, or one that is missing.
     """
     names = model.about.get('class_names') or [str(n) for n in range(model.num_classes)]
-    if not model.num_classes:
+    if model.num_classes < 2:
         known = 'no classes'
     elif names == [str(n) for n in range(len(names))]:
         known = f'classes 0 to {model.num_classes - 1}'
@@ -184,9 +184,9 @@ def class_of_label(args, model):
         known = f'classes {", ".join(map(repr, names))}'
     if args.label is None:
         return None
-    if args.label in names[:model.num_classes]:
+    if model.num_classes > 1 and args.label in names[:model.num_classes]:
         return names.index(args.label)
-    if args.label.isdecimal() and int(args.label) < model.num_classes:
+    if model.num_classes > 1 and args.label.isdecimal() and int(args.label) < model.num_classes:
         return int(args.label)
     raise ValueError(f'--label {args.label}: the model has {known}')
 

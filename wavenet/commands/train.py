@@ -67,6 +67,8 @@ def add_model_options(group):
     add('--model', choices=tuple(registry.FAMILIES), default='pixelcnn',
         help=f'{names} (default: %(default)s)')
     family_options.add(group)
+    add('--unconditional', action='store_true',
+        help='train without the classes of the data set')
     add('--loss', choices=('softmax', 'sigmoid'), default='softmax',
         help="sigmoid: one logit per value, the post's first stage; needs --levels 2 "
              '(default: %(default)s)')

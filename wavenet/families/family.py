@@ -57,7 +57,7 @@ class Family:
             data set's number of classes.
         build: makes the model of a config, a Chain on the CPU with these attributes:
             `family`, the name; `config`; `distribution`, see `wavenet.distributions`;
-            `in_channels`; `num_classes`, 0 where the model is unconditional. Called with
+            `in_channels`; `num_classes`, 0 or 1 where the model is unconditional. Called with
             x, float32 (B, C, H, W) in [0, 1], and class_ids, int32 (B,) or None, it returns the
             outputs (B, outputs, C, H, W), each of which depends on earlier values only.
         shapes: the parameters of a config, a dict from names to shapes. Files are checked against

@@ -111,6 +111,9 @@ def load_data(args, team):
                                           args.binarize, args.seed, args.test_limit,
                                           args.validation))
     data.train.flip = args.flip
+    if args.unconditional:
+        for part in data:
+            part.forget_classes()
     count = len(data.train)
     if args.batchsize * team.size > max(count, family.recipe.batchsize):
         of_each = f' of each of {team.size} processes' if team.size > 1 else ''

@@ -203,7 +203,7 @@ class GatedPixelCNN(chainer.Chain):
         block_num: blocks after the first one.
         out_hidden_dims: feature maps before the last layer.
         out_dims: levels of a value; 1 for one logit that a value is 1.
-        num_classes: number of classes.
+        num_classes: number of classes; 1 for an unconditional model.
         form: 'paper' or 'author', see the module.
 
     Attributes:
@@ -240,8 +240,12 @@ class GatedPixelCNN(chainer.Chain):
         """Images in [0, 1], float32 (B, C, H, W), and their classes, int32 (B,) → logits
         (B, out_dims, C, H, W).
 
-        Raises: ValueError without classes.
+        With one class, which stands for an unconditional model, class_ids may be None.
+
+        Raises: ValueError without classes otherwise.
         """
+        if class_ids is None and self.num_classes == 1:
+            class_ids = self.xp.zeros(len(x), 'i')
         if class_ids is None:
             raise ValueError('this model is conditioned on the class: give class_ids')
         v, h = self.conv1(x, x, class_ids)   # (B, hidden_dims, H, W) each
