@@ -11,6 +11,7 @@ from wavenet.commands.sample_grid import SampleGrid
 from wavenet.data.load import DATASETS
 from wavenet.families import registry
 from wavenet.training import teams, trainer
+from wavenet.utils import MAX_LABELS, MAX_LEVELS
 
 # What other programs call these options
 KNOWN_AS = {
@@ -45,10 +46,13 @@ def add_data_options(group):
         help='digits, mnist, cifar10 (or cifar), or a path: a folder of images, an .npz file '
              '(default: %(default)s)')
     add('--data', metavar='DIR', help='folder that holds the files of mnist or cifar10')
-    add('--channels', type=int, choices=(1, 3), default=3,
-        help='colours of an image: 3, or 1 for grayscale (default: %(default)s)')
-    add('--levels', type=cli.whole_number(2, 256), default=2, metavar='N',
+    add('--channels', type=int, choices=(1, 3),
+        help='colours of an image: 3, or 1 for grayscale (default: 3; with --labels 1)')
+    add('--levels', type=cli.whole_number(2, MAX_LABELS), default=2, metavar='N',
         help='values that a pixel can take, 2 to 256 (default: %(default)s)')
+    add('--labels', action='store_true',
+        help='the values of pixels are labels, 0 to N - 1 of --levels N, at most '
+             f'{MAX_LABELS}: kinds that have no order, such as tiles or codes')
     add('--binarize', action='store_true',
         help='sample each pixel black or white, with its intensity as the probability of white, '
              'anew in each epoch; needs --levels 2')
@@ -126,6 +130,15 @@ def add_device_options(group):
 def check(parser, args):
     """Checks options that depend on each other, and fills in the defaults of the family."""
     family_options.fill_in(parser, args)
+    if args.labels and not registry.get(args.model).takes_labels:
+        parser.error(f'--labels is not for --model {args.model}')
+    if args.labels and args.binarize:
+        parser.error('--binarize is for intensities, and --labels says that there are none')
+    if not args.labels and args.levels > MAX_LEVELS:
+        parser.error(f'--levels {args.levels}: intensities have at most {MAX_LEVELS} levels; for '
+                     'labels, give --labels')
+    if args.channels is None:
+        args.channels = 1 if args.labels else 3
     if args.loss == 'sigmoid' and args.levels != 2:
         parser.error(f'--loss sigmoid needs --levels 2, not {args.levels}')
     if args.binarize and args.levels != 2:
