@@ -49,9 +49,9 @@ class GatedCache(PixelState):
         hidden = ColourOrder(len(model.conv1.horizontal_output.W), colors)
         # K labels, or 0 for intensities. Labels are looked up, and the label K stands for none.
         self.kinds = kinds = model.distribution.levels if model.config.one_hot else 0
-        dtype = 'i' if kinds else 'f'
-        self.row = xp.full((colors, 3 + width + 3, batch), kinds, dtype)  # values, with a border
-        self.pixel = xp.zeros((colors, batch), dtype)                # values of the current pixel
+        # Values, with a border, and intensities of the current pixel
+        self.row = xp.full((colors, 3 + width + 3, batch), kinds, 'i' if kinds else 'f')
+        self.pixel = xp.zeros((colors, batch), 'f')
         weights = VerticalWeights(blocks, hidden, kinds and colors)
         self.vertical = [VerticalStack(blocks, weights, hidden, self.row, class_ids, images)
                          for images in threads.parts_of(batch, -(-batch // cores))]
@@ -107,8 +107,9 @@ class GatedCache(PixelState):
         if self.kinds:
             value = to_labels(value, self.kinds)
             self.horizontal.see_label(k, value)
+        else:
+            self.pixel[k] = value
         self.row[k, 3 + j] = value
-        self.pixel[k] = value
 
     def end_pixel(self, j):
         self.horizontal.end_pixel(self.row[:, j + 1:j + 4])
