@@ -267,8 +267,10 @@ def test_an_empty_batch(model):
 
 def test_likelihood_is_the_mean_of_what_the_distribution_says(model):
     levels = model.distribution.levels
-    images = np.random.RandomState(0).randint(0, 256, (7, model.in_channels, *SHAPE)).astype('u1')
-    dataset = ImageDataset(images, np.arange(7) % 3, model.in_channels, levels)
+    labels = model.config.one_hot
+    images = np.random.RandomState(0).randint(
+        0, levels if labels else 256, (7, model.in_channels, *SHAPE)).astype('u1')
+    dataset = ImageDataset(images, np.arange(7) % 3, model.in_channels, levels, labels=labels)
     x, targets, class_ids = dataset.batch(range(7))
     with chainer.no_backprop_mode():
         expected = model.distribution.nll(model(x, class_ids).array, targets).array

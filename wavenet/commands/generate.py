@@ -132,7 +132,9 @@ def make_plan(args, model):
     label = class_of_label(args, model)
     classes = trained_classes(model)
     if args.complete:
-        originals = read_images(args.complete, model.in_channels)
+        originals = read_images(
+            args.complete, model.in_channels,
+            labels_of=model.distribution.levels if model.config.one_hot else None)
         count, _, height, width = originals.shape
         lines = count
         if args.rows > height:

@@ -150,7 +150,8 @@ def load_data(args, team):
     family = registry.get(args.model)
     with team.one_first():  # it may have to be downloaded
         data = Data(*LOADERS[family.data](args.dataset, args.channels, args.levels, args.data,
-                                          args.binarize, args.seed, args.test_limit))
+                                          args.binarize, args.seed, args.test_limit,
+                                          labels=args.labels))
     count = len(data.train)
     if args.batchsize * team.size > max(count, family.recipe.batchsize):
         of_each = f' of each of {team.size} processes' if team.size > 1 else ''
@@ -218,9 +219,10 @@ def make_run(args, team, data, model, sample_grid):
 def settings_of(args, data):
     """The options and sizes that a training must keep when it is resumed, JSON values by name."""
     _, height, width = data.train.shape
+    labels = dict(labels=True) if args.labels else {}
     return dict(data=data.train.origin.checksum, channels=args.channels, height=height, width=width,
                 images=len(data.train), levels=args.levels, loss=args.loss, binarize=args.binarize,
-                seed=args.seed, average=args.average)
+                seed=args.seed, average=args.average, **labels)
 
 
 def recipe_of(args):

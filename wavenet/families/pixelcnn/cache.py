@@ -104,8 +104,8 @@ class Patch:
         self.above = above.reshape(colors, 3, 7, batch)
         self.left = left.reshape(colors, 3, batch)
         self.products = products_by_colour(
-            patch_weights(model.conv1, hidden), hidden, [1 + 24 * colors + k for k in range(colors)],
-            self.seen, _zeros(hidden.count, batch))
+            patch_weights(model.conv1, hidden), hidden,
+            [1 + 24 * colors + k for k in range(colors)], self.seen, _zeros(hidden.count, batch))
 
     def start_row(self):
         self.values[:, :3] = self.values[:, 1:].copy()       # a copy, since they overlap
