@@ -318,7 +318,7 @@ def train(dataset, **options):
     parser = train_command.make_parser(_Parser)
     args = parser.parse_args(['--dataset', str(dataset), *_words(options)])
     with np.errstate(over='ignore', invalid='ignore'), cli.named('wavenet.train'):
-        trainer.train(parser, args, _Caller(parser), SampleGrid)
+        trainer.train(parser, args, _Caller(parser), SampleGrid, serialization.load_model)
     return load(f'{args.out}/model.npz')
 
 

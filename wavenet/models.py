@@ -111,8 +111,11 @@ class ResidualBlock(chainer.Chain):
             self.conv2 = MaskedConvolution2D(half, half, 3, pad=1, colors=colors)
             self.conv3 = MaskedConvolution2D(half, in_channels, 1, colors=colors)
 
-    def forward(self, x):
-        return relu_convolutions(x, self.conv1, self.conv2, self.conv3, shortcut=True)
+    def forward(self, x, dropout=0.0):
+        layers = self.conv1, self.conv2, self.conv3
+        if dropout and chainer.config.train:
+            return x + F.dropout(relu_convolutions(x, *layers), dropout)
+        return relu_convolutions(x, *layers, shortcut=True)
 
 
 class ResidualBlockList(chainer.ChainList):
@@ -123,9 +126,9 @@ class ResidualBlockList(chainer.ChainList):
     def __init__(self, block_num, hidden_dims, colors=3, block=ResidualBlock):
         super().__init__(*[block(hidden_dims, colors) for _ in range(block_num)])
 
-    def forward(self, x):
+    def forward(self, x, dropout=0.0):
         for block in self:
-            x = block(x)
+            x = block(x, dropout)
         return x
 
 
@@ -156,12 +159,15 @@ class PixelCNN(chainer.Chain):
         config: the arguments.
         distribution: what the outputs mean, see `wavenet.distributions`.
         num_classes: 0, since the model is unconditional.
+        dropout: in training, the part of each block's outputs that is set to 0 at random; 0 at
+            first.
 
     Raises: ValueError where `hidden_dims` is below 2, `block_num` below 0, another below 1.
     """
 
     family = 'pixelcnn'
     num_classes = 0
+    dropout = 0.0
     # Variants of the model differ in these:
     mask_colors = None     # colour groups of the masks; None for one for each channel
     block = ResidualBlock
@@ -194,7 +200,7 @@ class PixelCNN(chainer.Chain):
         if self.config.one_hot:
             x = to_labels(x, self.distribution.levels)   # int32, in place of (B, levels · C, H, W)
         h = self.conv1(x)                # (B, hidden_dims, H, W)
-        h = self.blocks(h)
+        h = self.blocks(h, self.dropout)
         return output_stack(h, self.conv2, self.conv4, self.in_channels)
 
 

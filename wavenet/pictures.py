@@ -1,4 +1,5 @@
 """Samples as image files and as animations."""
+import math
 import os
 
 import numpy as np
@@ -31,8 +32,14 @@ def file_format(path, formats):
 
 
 def square(samples):
-    """Arranges n² samples (n², C, H, W) as cells (n, n, C, H, W); see `grid`."""
-    return grid(samples, int(len(samples) ** 0.5))
+    """Arranges n² samples (n², C, H, W) as cells (n, n, C, H, W); see `grid`.
+
+    Another number of samples leaves the last cells gray.
+    """
+    side = math.isqrt(len(samples) - 1) + 1
+    cells = np.full((side * -(-len(samples) // side), *samples.shape[1:]), GRAY, 'f')
+    cells[:len(samples)] = cuda.to_cpu(samples)
+    return grid(cells, side)
 
 
 def grid(samples, rows):

@@ -27,7 +27,7 @@ def test_a_run_and_its_files(train, command, tmp_path):
 
     # 40 images in batches of 16: epochs end within iterations 3, 5, 8 and 10
     assert sorted(os.listdir(str(tmp_path / 'out'))) == [
-        'log', 'loss.png', 'model.npz', 'samples',
+        'best.npz', 'log', 'loss.png', 'model.npz', 'samples',
         'snapshot_iter_10', 'snapshot_iter_5', 'snapshot_iter_8']
     assert sorted(os.listdir(str(tmp_path / 'out/samples'))) == [
         f'epoch_{n}.png' for n in (1, 2, 3, 4)]
@@ -184,7 +184,8 @@ def test_minutes(train, tmp_path):
     options = ['--epoch', 10 ** 6, '--interval', 1, '--minutes']
     result = train(*options, 0.01)
     assert (result.returncode, result.stderr) == (0, '')
-    *before, last = log(tmp_path)                        # it stops with the first one after 0.6 s
+    # It stops with the first iteration that begins its test after 0.6 s; the log is written later
+    *before, _, last = log(tmp_path)
     assert all(entry['elapsed_time'] < 0.6 for entry in before) and last['elapsed_time'] >= 0.6
     about = serialization.load_model(str(tmp_path / 'out/model.npz')).about
     assert about['iteration'] == last['iteration']

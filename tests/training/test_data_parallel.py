@@ -129,6 +129,14 @@ def test_two_ranks_go_on_from_what_one_process_left(train, train_by, tmp_path):
     assert 'is at iteration 6 already' in result.stderr.splitlines()[-1]
 
 
+def test_all_ranks_lose_patience_together(train_by, tmp_path):
+    """The learning rate is 0 after a few steps, so the loss stays the same."""
+    result = train_by(2, '--epoch', 20, '--patience', 2, '--lr_decay', 1e-9)
+    assert result.returncode == 0, result.stderr
+    assert '--patience 2: 2 tests without a better loss' in result.stdout
+    assert len(log(tmp_path)) < 20 and (tmp_path / 'out/best.npz').exists()
+
+
 # Signals, as mpiexec gets them
 
 @pytest.fixture

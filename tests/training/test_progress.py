@@ -83,7 +83,7 @@ def test_the_start_says_what_will_be_done(train):
 
 def test_a_run_that_has_ended_announces_nothing(train):
     assert train('--epoch', 1).returncode == 0
-    assert train('--epoch', 1, '--resume', 'auto').stdout.count('\n') == 1
+    assert train('--epoch', 1, '--resume', 'auto').stdout.count('\n') == 2
 
 
 def test_lines_are_written_whole_and_move_no_cursor(capsys):

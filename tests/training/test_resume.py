@@ -44,7 +44,7 @@ def test_a_run_that_was_interrupted_twice_is_the_run(train, tmp_path, options):
     run = train(*options)
     assert run.returncode == 0 and run.stderr == 'train.py: going on from out/snapshot_iter_4\n'
     whole = results(tmp_path / 'whole')
-    assert sorted(whole) == ['log', 'loss.png', 'model.npz', 'samples/epoch_1.png',
+    assert sorted(whole) == ['best.npz', 'log', 'loss.png', 'model.npz', 'samples/epoch_1.png',
                              'samples/epoch_2.png', 'samples/epoch_3.png']
     assert results(tmp_path / 'out') == whole
     assert len(snapshots.find(str(tmp_path / 'out'))) == 3

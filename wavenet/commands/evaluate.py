@@ -186,6 +186,8 @@ def describe(args, model, test):
     if type(about.get('iteration')) is int:  # a stranger's file may hold anything there
         binarized = ' with --binarize' if about.get('binarize') else ''
         words.append(f'trained for {about["iteration"]} iterations{binarized}')
+    if about.get('chosen_on') in ('test', 'validation'):
+        words.append(f'chosen on the {about["chosen_on"]} set')
     channels, height, width = test.shape
     return (f'{", ".join(words)}; test images of {args.dataset}: {len(test)}, {width}×{height}, '
             f'{"RGB" if channels == 3 else "grayscale"}, {test.levels} levels')

@@ -6,26 +6,27 @@ from chainer.training import extension
 from wavenet import pictures, sampling
 from wavenet.training.reports import tolerant
 
-SIDE = 4            # samples are shown in a square of SIDE × SIDE
 LEAST_WIDTH = 56    # pixels of a sample on the screen
 
 
 class SampleGrid(extension.Extension):
-    """Writes SIDE × SIDE samples from the model into `samples/epoch_N.png`.
+    """Writes samples from the model into `samples/epoch_N.png` after an epoch, and otherwise into
+    `samples/iteration_N.png`.
 
     It uses the same random numbers each time, so the images of different epochs can be compared.
 
     Args:
         model: one of a family.
+        count: number of samples.
         shape: (C, H, W) of an image.
         seed: of the random numbers.
     """
 
     priority = -300
 
-    def __init__(self, model, shape, seed):
+    def __init__(self, model, count, shape, seed):
         self.model = model
-        self.shape = (SIDE ** 2, *shape)
+        self.shape = (count, *shape)
         self.seed = seed
         self.scale = -(-LEAST_WIDTH // shape[2])
 
@@ -37,4 +38,5 @@ class SampleGrid(extension.Extension):
         pictures.save(path, pictures.square(samples), self.scale)
 
     def path(self, trainer):
-        return os.path.join(trainer.out, 'samples', f'epoch_{trainer.updater.epoch}.png')
+        unit = 'epoch' if trainer.updater.is_new_epoch else 'iteration'
+        return os.path.join(trainer.out, 'samples', f'{unit}_{getattr(trainer.updater, unit)}.png')

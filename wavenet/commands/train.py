@@ -10,6 +10,7 @@ from wavenet.commands.family_options import defaults
 from wavenet.commands.sample_grid import SampleGrid
 from wavenet.data.load import DATASETS
 from wavenet.families import registry
+from wavenet.serialization import load_model
 from wavenet.training import teams, trainer
 from wavenet.utils import MAX_LABELS, MAX_LEVELS
 
@@ -48,7 +49,7 @@ def add_data_options(group):
     add('--data', metavar='DIR', help='folder that holds the files of mnist or cifar10')
     add('--channels', type=int, choices=(1, 3),
         help='colours of an image: 3, or 1 for grayscale (default: 3; with --labels 1)')
-    add('--levels', type=cli.whole_number(2, MAX_LABELS), default=2, metavar='N',
+    add('--levels', type=int, default=2, metavar='N',
         help='values that a pixel can take, 2 to 256 (default: %(default)s)')
     add('--labels', action='store_true',
         help='the values of pixels are labels, 0 to N - 1 of --levels N, at most '
@@ -58,6 +59,10 @@ def add_data_options(group):
              'anew in each epoch; needs --levels 2')
     add('--test_limit', type=cli.whole_number(1), metavar='N',
         help='test on the first N test images only')
+    add('--validation', type=cli.whole_number(1), metavar='N',
+        help='set N training images aside, and test on them instead of the test images')
+    add('--flip', action='store_true',
+        help='mirror each training image, left to right, at random in each epoch')
 
 
 def add_model_options(group):
@@ -69,6 +74,9 @@ def add_model_options(group):
     add('--loss', choices=('softmax', 'sigmoid'), default='softmax',
         help="sigmoid: one logit per value, the post's first stage; needs --levels 2 "
              '(default: %(default)s)')
+    add('--init', metavar='MODEL',
+        help='start from the weights of a model of the same sizes: a model.npz, or the name of a '
+             'pretrained one')
     add('--seed', type=cli.whole_number(0, 2 ** 32 - 1), default=0, metavar='N',
         help='seed of the weights, the order of images and all samples (default: %(default)s)')
 
@@ -94,6 +102,9 @@ def add_optimizer_options(group):
     add('--weight_decay', type=cli.nonnegative_number, metavar='X',
         help='add X times the weights to the gradient; 0 for off (default: '
              f'{defaults("weight_decay")})')
+    add('--dropout', type=cli.average_factor, default=0.0, metavar='P',
+        help="set the part P of each block's outputs to 0 at random while training "
+             '(default: 0, off)')
 
 
 def add_length_options(group):
@@ -104,6 +115,8 @@ def add_length_options(group):
         help='stop after N batches instead of after --epoch')
     add('--minutes', type=cli.positive_number, metavar='X',
         help='stop after X minutes of training, tests and samples included, if that comes first')
+    add('--patience', type=count, metavar='N',
+        help='stop after N tests without a better loss')
     add('--resume', '-r', default='', metavar='FILE',
         help='go on from a snapshot, out/snapshot_iter_N; "auto" takes the newest good one in the '
              'folder of --out, if there is one; repeat the options of the run that wrote it')
@@ -117,6 +130,8 @@ def add_output_options(group):
         help='replace the files of an earlier run in the folder of --out')
     add('--interval', type=cli.whole_number(1), metavar='N',
         help='test, log, sample and save every N batches, in addition to the end of each epoch')
+    add('--samples', type=cli.whole_number(0), default=16, metavar='N',
+        help='images in each file of samples; 0 for no samples (default: %(default)s)')
     add('--stats', action='store_true',
         help='log statistics of the weights and gradients of the first and last layers')
 
@@ -134,9 +149,10 @@ def check(parser, args):
         parser.error(f'--labels is not for --model {args.model}')
     if args.labels and args.binarize:
         parser.error('--binarize is for intensities, and --labels says that there are none')
-    if not args.labels and args.levels > MAX_LEVELS:
-        parser.error(f'--levels {args.levels}: intensities have at most {MAX_LEVELS} levels; for '
-                     'labels, give --labels')
+    most = MAX_LABELS if args.labels else MAX_LEVELS
+    if not 2 <= args.levels <= most:
+        parser.error(f'argument --levels: must be from 2 to {most}, got {args.levels}'
+                     + '; labels need --labels' * (most < args.levels <= MAX_LABELS))
     if args.channels is None:
         args.channels = 1 if args.labels else 3
     if args.loss == 'sigmoid' and args.levels != 2:
@@ -156,7 +172,7 @@ def main():
 
 def run(parser):
     """Parses the options and trains, as one of several processes if the options say so."""
-    trainer.train(parser, *teams.join(parser), SampleGrid)
+    trainer.train(parser, *teams.join(parser), SampleGrid, load_model)
 
 
 if __name__ == '__main__':

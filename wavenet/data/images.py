@@ -53,6 +53,8 @@ class ImageDataset(chainer.dataset.DatasetMixin):
             the targets as they are. They have `channels` channels, or are gray.
 
     Attributes:
+        flip: mirror each image, left to right, with probability 1/2, in epochs from 1 on, drawn as
+            with `binarize`; False at first.
         shape: (C, H, W) of an image.
         targets: uint8 (N, 1 or C, H, W), labels may be uint16; None with `binarize`.
         intensities: the images, uint8 (N, 1 or C, H, W), with `binarize`; otherwise None.
@@ -69,6 +71,7 @@ class ImageDataset(chainer.dataset.DatasetMixin):
             if labels:
                 raise ValueError('labels of 3 channels cannot become 1 channel')
             images = luminance(images)
+        self.flip = False
         self.shape = (channels,) + images.shape[2:]
         self.levels = levels
         self.labels = labels
@@ -115,6 +118,9 @@ class ImageDataset(chainer.dataset.DatasetMixin):
             indices = self.device.send(indices)
             targets = self.targets[indices]                       # (B, 1 or C, H, W)
         targets = targets.astype('i')
+        if self.flip:
+            mirrored = self.device.send(self._draw_flips(*np.divmod(numbers, len(self))))
+            targets = self.device.xp.where(mirrored, targets[..., ::-1], targets)
         if targets.shape[1] < self.shape[0]:
             targets = self.device.xp.tile(targets, (1, 3, 1, 1))  # gray to (B, 3, H, W)
         x = targets.astype('f') / (self.levels - 1)
@@ -126,6 +132,11 @@ class ImageDataset(chainer.dataset.DatasetMixin):
         The batch is on the data set's device; `device` is ignored.
         """
         return self.batch(numbers)
+
+    def _draw_flips(self, epochs, indices):
+        """bool (B, 1, 1, 1): which images are mirrored."""
+        return np.array([epoch > 0 and np.random.RandomState(self.seed + (epoch, i, 1)).rand() < 0.5
+                         for epoch, i in zip(epochs, indices)], bool)[:, None, None, None]
 
     def _binarize(self, epochs, indices):
         return np.stack([

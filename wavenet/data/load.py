@@ -17,7 +17,7 @@ from wavenet.data.image_files import (
     read_npz,
 )
 from wavenet.data.images import ImageDataset, Images
-from wavenet.data.split import SEED, Parts, hold_out, take
+from wavenet.data.split import SEED, Parts, hold_out, set_aside, take
 from wavenet.utils import MAX_LABELS, check_levels, quantize
 
 DOWNLOADS = {'mnist': downloads.mnist, 'fashion-mnist': downloads.fashion_mnist,
@@ -32,7 +32,7 @@ class Origin(NamedTuple):
     """Where training images come from, for the model's file and for snapshots.
 
     Attributes:
-        checksum: of the images and their classes, as they are read.
+        checksum: of the images and their classes, as they are read, those set aside included.
         split: how the test images were held out: {'kind': 'stratified', 'seed': …}; None where the
             data has test images of its own.
     """
@@ -42,7 +42,8 @@ class Origin(NamedTuple):
 
 
 def load_dataset(source, channels=3, levels=2, data=None, binarize=False, seed=0,
-                 test_limit=None, *, labels=False, split_seed=SEED, dataset_class=ImageDataset):
+                 test_limit=None, validation=None, *, labels=False, split_seed=SEED,
+                 dataset_class=ImageDataset):
     """Loads the training and the test images of a data set.
 
     Args:
@@ -58,9 +59,10 @@ def load_dataset(source, channels=3, levels=2, data=None, binarize=False, seed=0
             This needs 2 levels.
         seed: whole number, for this sampling.
         test_limit: number of test images to keep, the first ones; by default, all.
+        validation: number of training images to set aside and return in place of the test images.
         labels: values of pixels are labels, 0 to levels - 1, not intensities. Those of a file with
             a palette are the numbers of its colours; digits has the labels 0 to 16.
-        split_seed: whole number, for the images that are held out.
+        split_seed: whole number, for the images that are held out or set aside.
         dataset_class: `ImageDataset`, or a class with the same arguments and methods.
 
     Returns: the training and the test images, two objects of `dataset_class`; the training images
@@ -84,13 +86,16 @@ def load_dataset(source, channels=3, levels=2, data=None, binarize=False, seed=0
         _check_values(source, parts.train, levels)
     # From all images, before the limit, so that a limit does not change the model
     num_classes = max(_count_classes(images) for images in parts)
+    origin = Origin(checksum(parts.train), split)
+    if validation:
+        parts = set_aside(parts.train, validation, split_seed)
     options = dict(channels=channels, levels=levels, binarize=binarize, num_classes=num_classes,
                    labels=labels)
     train, test = [
         dataset_class(part.pixels, part.class_ids, seed=(seed, number),
                       class_names=part.class_names, **options)
         for number, part in enumerate((parts.train, take(parts.test, slice(test_limit))))]
-    train.origin = Origin(checksum(parts.train), split)
+    train.origin = origin
     return train, test
 
 

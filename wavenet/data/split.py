@@ -39,6 +39,24 @@ def hold_out(images, seed=SEED):
     return Parts(take(images, ~is_test), take(images, is_test))
 
 
+def set_aside(images, number, seed=SEED):
+    """Sets aside a number of the training images, at random and in equal parts of each class.
+
+    Args, Returns: as of `hold_out`.
+
+    Raises: ValueError if no image would be left to train on.
+    """
+    count = len(images.pixels)
+    if number >= count:
+        raise ValueError(f'--validation {number}: there are only {count} images to train on')
+    random = np.random.RandomState(seed)
+    order = np.lexsort((random.permutation(count), images.class_ids))
+    chosen = order[(random.randint(count) + np.arange(number) * count // number) % count]
+    is_chosen = np.zeros(count, bool)
+    is_chosen[chosen] = True
+    return Parts(take(images, ~is_chosen), take(images, is_chosen))
+
+
 def take(images, which):
     """Some of the images: `which` indexes them."""
     return images._replace(pixels=images.pixels[which], class_ids=images.class_ids[which])

@@ -24,6 +24,7 @@ from wavenet.data.load import LOADERS, load_dataset
 from wavenet.families import registry
 from wavenet.families.pixelcnn import PIXELCNN
 from wavenet.results.real_inputs import RealInputs
+from wavenet.serialization import load_model
 from wavenet.training import teams, trainer
 
 
@@ -61,10 +62,11 @@ class ReLUAfterBlock(models.ResidualBlock):
     He et al. (2015) have it so: "My initial approach was to follow He's approach".
     """
 
-    def forward(self, x):
+    def forward(self, x, dropout=0.0):
         h = F.relu(self.conv1(x))
         h = F.relu(self.conv2(h))
-        return F.relu(x + self.conv3(h))
+        h = self.conv3(h)
+        return F.relu(x + (F.dropout(h, dropout) if dropout else h))
 
 
 class ReLUAfter(models.PixelCNN):
@@ -147,7 +149,7 @@ def main():
 def run(parser):
     args, team = teams.join(parser)
     check_model(parser, args.model, args.mistake)
-    trainer.train(parser, args, team, SampleGrid)
+    trainer.train(parser, args, team, SampleGrid, load_model)
 
 
 if __name__ == '__main__':

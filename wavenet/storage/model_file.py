@@ -117,6 +117,13 @@ def _is_split(value):
     return type(seed) is int and 0 <= seed < 2 ** 32
 
 
+def holds(serializer, key):
+    """Whether a file that is read has an array of this name; True for a file that is written."""
+    if isinstance(serializer, chainer.Serializer):
+        return True
+    return serializer.path + key in getattr(serializer.npz, 'files', serializer.npz)
+
+
 class Deserializer(serializers.NpzDeserializer):
     """Chainer's, for a stranger's file: nothing is cast or broadcast to fit, nothing may be missing
     or not finite. `names` are the names that it was asked for."""

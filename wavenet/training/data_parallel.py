@@ -65,8 +65,8 @@ class TeamInterruption(Interruption):
     name = Interruption.__name__  # in snapshots, which one process can go on from, too
     signals = (*Interruption.signals, signal.SIGUSR1)
 
-    def __init__(self, team, snapshots):
-        super().__init__(snapshots)
+    def __init__(self, team, snapshots, model_file):
+        super().__init__(snapshots, model_file)
         self.team = team
 
     def _ask(self, number, frame):
@@ -77,7 +77,7 @@ class TeamInterruption(Interruption):
         self.asked = max(self.team.gather(self.asked or 0))
         if self.asked:
             if self.team.rank == 0:
-                self.snapshots.save(trainer)
+                self.save(trainer)
             self.team.agreed = self.team.bcast(True)  # waits until the snapshot is written
             raise KeyboardInterrupt(self.asked)
 
@@ -131,9 +131,11 @@ def evaluator(team, batches, model, **options):
     return create_multi_node_evaluator(own, team.comm)
 
 
-def interruption(team, snapshots):
+def interruption(team, snapshots, model_file):
     """Makes the Interruption of a training; in a team, the one for all ranks."""
-    return Interruption(snapshots) if team.comm is None else TeamInterruption(team, snapshots)
+    if team.comm is None:
+        return Interruption(snapshots, model_file)
+    return TeamInterruption(team, snapshots, model_file)
 
 
 def start(team, trainer, snapshot):

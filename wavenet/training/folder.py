@@ -51,7 +51,8 @@ class OutFolder:
             resume and os.path.realpath(os.path.dirname(resume)) == os.path.realpath(self.path)
         if not found or overwrite or goes_on:
             return
-        file = shlex.quote(os.path.join(self.path, found[0]))
+        name = 'model.npz' if 'model.npz' in found else found[0]
+        file = shlex.quote(os.path.join(self.path, name))
         if resume:
             raise ValueError(f'{file} is of another run, which --resume {resume} would replace: '
                              'give another --out')

@@ -8,14 +8,16 @@ from chainer.training import extension
 class Interruption(extension.Extension):
     """Makes SIGINT (Ctrl-C), SIGTERM and SIGHUP end the training after the current iteration.
 
-    It then saves a snapshot and raises KeyboardInterrupt with the signal's number. A second signal
-    raises KeyboardInterrupt at once. Signals that the process ignores stay ignored.
+    It then saves a snapshot, and raises KeyboardInterrupt with the signal's number. Before the end
+    of the first epoch it also saves the model. A second signal raises KeyboardInterrupt at once.
+    Signals that the process ignores stay ignored.
 
     Python's own KeyboardInterrupt could come between any two lines of NumPy or Matplotlib, where it
     can leave a broken state or be swallowed.
 
     Args:
         snapshots: a `wavenet.training.snapshots.Snapshots`.
+        model_file: a `wavenet.training.outputs.ModelFile`.
 
     Attributes:
         asked: the number of the signal that came, or None.
@@ -24,8 +26,9 @@ class Interruption(extension.Extension):
     priority = -1000  # after all others
     signals = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
-    def __init__(self, snapshots):
+    def __init__(self, snapshots, model_file):
         self.snapshots = snapshots
+        self.model_file = model_file
         self.asked = None
         self._former_handlers = {}
 
@@ -47,5 +50,10 @@ class Interruption(extension.Extension):
 
     def __call__(self, trainer):
         if self.asked:
-            self.snapshots.save(trainer)
+            self.save(trainer)
             raise KeyboardInterrupt(self.asked)
+
+    def save(self, trainer):
+        self.snapshots.save(trainer)
+        if trainer.updater.epoch < 1:
+            self.model_file(trainer)

@@ -24,7 +24,7 @@ def announcement(run, device_name):
     """What a training will do, a list of lines.
 
     Args:
-        run: a `wavenet.training.trainer.Run`.
+        run: a `wavenet.training.run.Run`.
         device_name: the device in words.
     """
     args, data, predictor = run.args, run.data, run.model.predictor
@@ -35,7 +35,8 @@ def announcement(run, device_name):
     done = run.trainer.updater.iteration
     return [
         f'{registry.get(predictor.family).title}: {parameters:,} parameters, on {device_name}',
-        f'{data.train.describe()} to train on, {len(data.test):,} to test on',
+        f'{data.train.describe()} to train on, {len(data.test):,} to '
+        f'{"validate" if args.validation else "test"} on',
         f'{epochs}{run.steps:,} steps of {batchsize} images{limit}'
         + (f', from step {done:,} on' if done else '') + f', into {args.out}']
 

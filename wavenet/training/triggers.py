@@ -12,19 +12,21 @@ class TimeLimit(triggers.IntervalTrigger):
     Args:
         period, unit: as of Chainer's IntervalTrigger: a number, and 'epoch' or 'iteration'.
         minutes: of training, those before it was resumed included; None for no limit.
+        enough: says whether the training has ended for another reason; called without arguments.
         decide: takes a function that says whether the minutes are over, and returns its answer; in
             a team, the answer of the first process.
     """
 
-    def __init__(self, period, unit, minutes=None, decide=lambda ask: ask()):
+    def __init__(self, period, unit, minutes=None, enough=lambda: False, decide=lambda ask: ask()):
         super().__init__(period, unit)
+        self.enough = enough
         self.decide = decide
         self.seconds = math.inf if minutes is None else 60 * minutes
         self._answer = None, False  # the last iteration that was asked about, and the answer
 
     def __call__(self, trainer):
         ends = super().__call__(trainer)  # Chainer's trigger must see each iteration
-        return ends or self.is_over(trainer)
+        return ends or self.enough() or self.is_over(trainer)
 
     def is_over(self, trainer):
         """Whether the minutes are over. The answer is the same during an iteration."""

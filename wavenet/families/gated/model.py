@@ -173,10 +173,10 @@ class GatedBlockList(chainer.ChainList):
             GatedBlock(hidden_dims, hidden_dims, 3, form=form, last=n == block_num - 1,
                        colors=colors, num_classes=num_classes) for n in range(block_num)])
 
-    def forward(self, v, h, class_ids):
+    def forward(self, v, h, class_ids, dropout=0.0):
         for block in self:
             v, more = block(v, h, class_ids)
-            h = h + more
+            h = h + (F.dropout(more, dropout) if dropout else more)
         return h
 
 
@@ -214,11 +214,14 @@ class GatedPixelCNN(chainer.Chain):
     Attributes:
         config: the arguments.
         distribution: what the outputs mean, see `wavenet.distributions`.
+        dropout: in training, the part of the horizontal outputs of each block that is set to 0 at
+            random; 0 at first.
 
     Raises: ValueError for a size below 1, `block_num` below 0, another form.
     """
 
     family = 'gated'
+    dropout = 0.0
 
     @float32_parameters
     def __init__(self, in_channels, hidden_dims, block_num, out_hidden_dims, out_dims,
@@ -251,5 +254,5 @@ class GatedPixelCNN(chainer.Chain):
         if self.config.one_hot:
             x = to_labels(x, self.distribution.levels)   # int32, in place of (B, levels · C, H, W)
         v, h = self.conv1(x, x, class_ids)   # (B, hidden_dims, H, W) each
-        h = self.blocks(v, h, class_ids)
+        h = self.blocks(v, h, class_ids, self.dropout)
         return output_stack(h, self.conv2, self.conv4, self.in_channels)
