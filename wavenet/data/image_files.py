@@ -40,7 +40,7 @@ def read_images(paths, channels, labels_of=None):
     images = _read_files(paths, bool(labels_of))
     if labels_of:
         check_labels(paths[0], images, channels, labels_of)
-        images = images.astype('f') / (labels_of - 1)
+        images = images[:, :channels].astype('f') / (labels_of - 1)
         return np.broadcast_to(images, (len(images), channels) + images.shape[2:])
     if channels == 1 and images.shape[1] == 3:
         images = luminance(images)
