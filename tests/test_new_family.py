@@ -69,7 +69,8 @@ def test_train_generate_and_evaluate(command, tmp_path):
     assert model.about['model'] == 'toy' and model.about['batchsize'] == 8
     assert model.about['learning_rate'] == 0.01
 
-    result = command('generate.py', '--model', 'out/model.npz', '--count', 2, '--seed', 0)
+    result = command('generate.py', '--model', 'out/model.npz', '--count', 2, '--seed', 0,
+                     '--scale', 1)
     assert (result.returncode, result.stdout) == (0, 'samples.png\n'), result.stderr
     with Image.open(str(tmp_path / 'samples.png')) as image:
         assert image.size == (16, 16) and len(np.unique(image)) > 1

@@ -13,7 +13,10 @@ from wavenet.storage.files import atomic_write
 IMAGE_FORMATS = {'.png': 'png', '.jpg': 'jpeg', '.jpeg': 'jpeg'}
 ANIMATION_FORMATS = {'.gif': 'gif'}
 
-LEVELS = 'wavenet:levels'  # the text in a PNG file that says how many levels its values show
+# Texts in a PNG file, from which its levels can be read again
+LEVELS = 'wavenet:levels'  # how many levels its values show
+SCALE = 'wavenet:scale'    # each pixel is a square of so many pixels
+LEAST_WIDTH = 56           # of an image on the screen, where nobody says the scale
 
 GRAY = 0.5            # lines between images, and pixels without a value
 MAX_STEPS = 60        # of an animation: it shows several pixels at once if an image has more
@@ -50,42 +53,58 @@ def grid(samples, rows):
     return samples.reshape((-1, rows) + samples.shape[1:]).swapaxes(0, 1)
 
 
-def completions(originals, samples, rows):
+def completions(originals, samples, kept):
     """Arranges completed images: each row shows an original, what was kept of it, its completions.
 
     Args:
         originals: array (N, C, H, W) on the CPU.
         samples: array (N * count, C, H, W) on any device: `count` completions of the first
             original, then those of the second one, and so on.
-        rows: number of image rows that were kept.
+        kept: the pixels that were kept, bool (H, W).
 
     Returns: cells, a NumPy array (N, 2 + count, C, H, W).
     """
     samples = cuda.to_cpu(samples).reshape((len(originals), -1) + originals.shape[1:])
-    kept = originals.copy()
-    kept[:, :, rows:] = GRAY
+    kept = np.where(kept, originals, np.float32(GRAY))
     return np.concatenate([originals[:, None], kept[:, None], samples], axis=1)
 
 
-def save(path, cells, scale=1, levels=None):
+def save(path, cells, scale=1, levels=None, lines=None, durable=True):
     """Writes cells as one image file. The same arguments give the same bytes.
 
     Args:
         path: ends in .png or .jpg.
-        cells: floating-point array (rows, columns, C, H, W) in [0, 1] on any device; C is 1 or 3.
-        scale: each pixel becomes a square of scale × scale. Above 1, gray lines of that width
-            separate the cells.
-        levels: number of levels that the values show. A PNG file of scale 1 says it in a text, so
-            that the levels of each pixel can be read again.
+        cells, scale, levels, lines: as of `write`.
+        durable: wait until the file is on the disk.
 
     Raises: ValueError for another ending, OSError if the file cannot be written.
     """
     kind = file_format(path, IMAGE_FORMATS)
+    with atomic_write(path, durable) as file:
+        write(file, kind, cells, scale, levels, lines)
+
+
+def write(file, kind, cells, scale=1, levels=None, lines=None):
+    """Writes cells as one image into an open file.
+
+    Args:
+        file: a binary file.
+        kind: 'png' or 'jpeg'.
+        cells: floating-point array (rows, columns, C, H, W) in [0, 1] on any device; C is 1 or 3.
+        scale: each pixel becomes a square of scale × scale.
+        levels: number of levels that the values show. A PNG file without lines says it in a text,
+            so that the levels of each pixel can be read again.
+        lines: whether gray lines of the width of a pixel separate the cells; by default, those of
+            several cells above scale 1.
+    """
+    several = cells.shape[0] * cells.shape[1] > 1
+    lines = scale > 1 and several if lines is None else lines
     text = PngInfo()
-    if levels and scale == 1:
+    if levels and not lines:
         text.add_text(LEVELS, str(levels))
-    with atomic_write(path) as file:
-        Image.fromarray(_tile(cuda.to_cpu(cells), scale)).save(file, format=kind, pnginfo=text)
+        if scale > 1:
+            text.add_text(SCALE, str(scale))
+    Image.fromarray(_tile(cuda.to_cpu(cells), scale, lines)).save(file, format=kind, pnginfo=text)
 
 
 def read(path):
@@ -94,41 +113,42 @@ def read(path):
         return np.asarray(image.convert('RGB'))
 
 
-def save_animation(path, cells, scale=1, rows=None):
+def save_animation(path, cells, scale=1, kept=None, lines=None):
     """Writes a GIF that shows how the images were generated, pixel by pixel, starting from gray.
 
     Args:
         path: ends in .gif.
-        cells, scale: as in `save`.
-        rows: None, or the number of rows that were kept if the cells come from `completions`. The
-            animation then shows the first two columns and these rows from the start.
+        cells, scale, lines: as of `write`.
+        kept: None, or the pixels that were kept, bool (H, W), if the cells come from `completions`.
+            The animation then shows the first two columns and these pixels from the start.
 
     Raises: ValueError for another ending, OSError if the file cannot be written.
     """
     kind = file_format(path, ANIMATION_FORMATS)
-    first, *others = _frames(cuda.to_cpu(cells), scale, rows)
+    lines = scale > 1 and cells.shape[0] * cells.shape[1] > 1 if lines is None else lines
+    first, *others = _frames(cuda.to_cpu(cells), scale, kept, lines)
     with atomic_write(path) as file:
         first.save(file, format=kind, save_all=True, append_images=others,
                    duration=FRAME_DURATION, loop=0)
 
 
-def _frames(cells, scale, rows):
+def _frames(cells, scale, kept, lines):
     """Yields the frames of an animation as Pillow images."""
     columns, height, width = cells.shape[1], *cells.shape[3:]
-    order = np.arange(height * width).reshape(height, width)
-    start = 0 if rows is None else rows * width
-    given = order < start                                       # (H, W)
-    if rows is not None:
+    given = np.zeros((height, width), bool) if kept is None else kept
+    order = np.cumsum(~given).reshape(height, width)            # 1 for the first to be generated
+    count = order[-1, -1]
+    if kept is not None:
         is_sample = np.arange(columns) >= 2
         given = given | ~is_sample[:, None, None, None]         # (columns, 1, H, W)
-    steps = min(order.size - start, MAX_STEPS)
-    for pixels in np.linspace(start, order.size, steps + 1).astype(int):
-        yield Image.fromarray(_tile(np.where(given | (order < pixels), cells, GRAY), scale))
+    for pixels in np.linspace(0, count, min(count, MAX_STEPS) + 1).astype(int):
+        shown = given | (order <= pixels)
+        yield Image.fromarray(_tile(np.where(shown, cells, GRAY), scale, lines))
 
 
-def _tile(cells, scale):
+def _tile(cells, scale, lines):
     """Joins cells (rows, columns, C, H, W) in [0, 1] to one RGB image, uint8 (height, width, 3)."""
-    if scale > 1:
+    if lines:
         cells = np.pad(cells, [(0, 0)] * 3 + [(0, 1)] * 2, constant_values=GRAY)
     rows, columns, channels, height, width = cells.shape
     image = cells.transpose(0, 3, 1, 4, 2).reshape(rows * height, columns * width, channels)

@@ -41,7 +41,7 @@ def test_a_run_and_its_files(train, command, tmp_path):
 
     # It ends with the command that generates from the model
     assert lines[-1] == 'python generate.py --model out/model.npz'
-    result = command('generate.py', '--model', 'out/model.npz', '--count', 3)
+    result = command('generate.py', '--model', 'out/model.npz', '--count', 3, '--scale', 1)
     assert (result.returncode, result.stdout, result.stderr) == (0, 'samples.png\n', '')
     with Image.open(str(tmp_path / 'samples.png')) as picture:
         assert picture.size == (3 * 5, 3 * 4)

@@ -230,7 +230,8 @@ def test_ranks_draw_the_pictures_of_one_process(command, ranks, files, tmp_path,
         (tmp_path / name).unlink()
     result = ranks(size, 'generate.py', *options)
     assert (result.returncode, result.stdout) == (0, 'a.png\na.gif\n'), result.stderr
-    assert result.stderr.count('\n') == 1                        # of the cores
+    # Of the cores, and of the size of the image
+    assert result.stderr.count('\n') == 1 + ('--complete' in options)
     assert [(tmp_path / name).read_bytes() for name in ('a.png', 'a.gif')] == expected
 
 

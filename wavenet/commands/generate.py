@@ -1,5 +1,5 @@
 """Generates images from a model that train.py, or the author's train.py, has saved."""
-import os
+import math
 import sys
 from typing import NamedTuple, Optional
 
@@ -8,8 +8,8 @@ import tqdm
 from chainer.backends import cuda
 
 from wavenet import cli, devices, pictures, sampling, serialization
-from wavenet.data.image_files import read_images
-from wavenet.storage import files
+from wavenet.commands import completion, sample_files
+from wavenet.commands.completion import Completion
 from wavenet.training import teams
 
 DEFAULT_SIZE = 28        # of images, if neither the options nor the model's file say it
@@ -23,20 +23,21 @@ class Plan(NamedTuple):
         shape: (B, C, H, W).
         lines: number of lines of images in the output file.
         class_ids: classes of the images, (B,); None for a model without classes.
-        originals: the images to complete, floating (N, C, H, W), or None.
+        completion: the images to complete, or None.
     """
 
     shape: tuple
     lines: int
     class_ids: Optional[np.ndarray]
-    originals: Optional[np.ndarray]
+    completion: Optional[Completion]
 
 
 # What other programs, and train.py, call these options
 KNOWN_AS = {
-    '--out': '--output', '--outfile': '--output', '--class': '--label', '--samples': '--count',
-    '--num_samples': '--count', '--checkpoint': '--model', '--weights': '--model',
-    '--cuda': '--gpu 0', '--size': '--height N --width N'}
+    '--out': '--output', '--outfile': '--output', '--class': '--label', '--samples': '--number',
+    '--num_samples': '--number', '--n_samples': '--number', '--checkpoint': '--model',
+    '--weights': '--model', '--cuda': '--gpu 0', '--size': '--height N --width N',
+    '--batch_size': '--batchsize', '--temp': '--temperature'}
 
 
 def make_parser():
@@ -47,39 +48,50 @@ def make_parser():
         help="out/model.npz, or the author's pixelcnn_N or snapshot_iter_N")
     devices.add_device_options(parser)
     teams.add_option(parser)
-    add('--count', '-c', type=count, default=10, metavar='N',
+    how_many = parser.add_mutually_exclusive_group()
+    how_many.add_argument(
+        '--count', '-c', type=count, default=10, metavar='N',
         help='generate N x N images in a square, or, from a model with classes, N of each class '
              '(default: %(default)s)')
-    add('--output', '-o', default='samples.png', metavar='FILE',
-        help='the image file, .png or .jpg (default: %(default)s)')
+    how_many.add_argument('--number', '-n', type=count, metavar='N',
+                          help='generate exactly N images, of all classes in turn')
+    add('--output', '-o', metavar='FILE',
+        help='one image of all samples, .png or .jpg; an .npy of their levels, (N, H, W) or '
+             '(N, H, W, C); an .npz of levels, intensities and classes; "-" for a .png on standard '
+             'output (default: samples.png)')
+    add('--separate', action='store_true',
+        help='write each sample as a .png of its own into the folder of --output (default: '
+             'samples)')
     add('--seed', type=cli.whole_number(0, 2 ** 32 - 1), metavar='N',
         help='seed of the samples: the same seed gives the same images (default: a random one)')
     add('--height', type=count, metavar='N',
         help=f"height of an image (default: the training images', or {DEFAULT_SIZE})")
     add('--width', type=count, metavar='N',
         help=f"width of an image (default: the training images', or {DEFAULT_SIZE})")
-    add('--scale', type=count, default=1, metavar='N',
-        help='show a pixel as N x N; above 1, lines separate the images (default: %(default)s)')
+    add('--temperature', type=cli.positive_number, default=1.0, metavar='X',
+        help='divide the logits by X: below 1, likelier and more uniform images (default: 1)')
+    add('--scale', type=count, metavar='N',
+        help='show a pixel as N x N; above 1, lines separate the images (default: small images are '
+             'enlarged, and lines separate them)')
+    add('--batchsize', '-b', type=count, default=500, metavar='N',
+        help='images generated at once, which changes nothing but memory and time (default: '
+             '%(default)s)')
     add('--method', choices=('cached', 'naive'), default='cached',
         help="naive: the post's loop, which gives the same images in thousands of times the time "
              '(default: %(default)s)')
     add('--label', '-l', metavar='NAME',
         help='class of all images, its name or its number, for a model with classes (default: a '
              'row of each class)')
-    add('--complete', nargs='+', metavar='IMAGE',
-        help='keep the first --rows rows of these image files and generate the rest, --count times '
-             'each; a line shows an image, what was kept of it, and its completions')
-    add('--rows', type=cli.whole_number(0), metavar='N', help='rows that --complete keeps')
+    completion.add_options(parser)
     add('--gif', metavar='FILE', help='also write the generation as an animation')
     return parser
 
 
 def check(parser, args):
     """Checks options that depend on each other."""
-    if (args.complete is None) != (args.rows is None):
-        parser.error('--complete and --rows go together')
-    if args.complete and (args.height or args.width):
-        parser.error('--complete takes height and width from the images')
+    completion.check(parser, args)
+    if args.output is None:
+        args.output = 'samples' if args.separate else 'samples.png'
 
 
 def main():
@@ -95,32 +107,19 @@ def run(parser):
         args.seed = team.bcast(np.random.randint(2 ** 32))
     with team.reporting():
         team.connect(args)
-        check_files(args, team)
+        sample_files.check(args, writes=team.rank == 0)
         device = devices.use_device(args)
         model = serialization.load_model(args.model)
         plan = make_plan(args, model)
+        if team.rank == 0 and plan.completion:
+            for line in completion.describe(plan.completion, model):
+                cli.say(line)
         model.to_device(device)
         samples = generate(args, team, model, plan)
-    samples = np.concatenate(team.gather(cuda.to_cpu(samples)))
+    samples = np.concatenate(team.gather(samples))
     if team.rank == 0:
         with parser.reporting():
-            save(args, plan, samples, model.distribution.levels)
-
-
-def check_files(args, team):
-    """Raises: ValueError or OSError if an output file has a wrong ending, cannot be written, or
-    would replace one of the images to complete."""
-    outputs = [(args.output, pictures.IMAGE_FORMATS)]
-    if args.gif is not None:
-        outputs.append((args.gif, pictures.ANIMATION_FORMATS))
-    for path, formats in outputs:
-        pictures.file_format(path, formats)
-        if team.rank == 0:
-            files.check_target(path)
-    written = [os.path.realpath(path) for path, _ in outputs]
-    for path in args.complete or []:
-        if os.path.realpath(path) in written:
-            raise ValueError(f'{path}: this image would be overwritten: give another --output')
+            sample_files.write(args, samples, cells(plan, samples), plan, model)
 
 
 def make_plan(args, model):
@@ -131,31 +130,42 @@ def make_plan(args, model):
     """
     label = class_of_label(args, model)
     classes = trained_classes(model)
-    if args.complete:
-        originals = read_images(
-            args.complete, model.in_channels,
-            labels_of=model.distribution.levels if model.config.one_hot else None)
-        count, _, height, width = originals.shape
-        lines = count
-        if args.rows > height:
-            raise ValueError(f'--rows {args.rows}: the images have {height} rows')
+    complete = completion.read(args, model)
+    if complete:
+        lines, _, height, width = complete.originals.shape
+        batch = lines * (args.number or args.count)
     else:
-        originals = None
         height = args.height or model.about.get('height', DEFAULT_SIZE)
         width = args.width or model.about.get('width', DEFAULT_SIZE)
-        lines = len(classes) if model.num_classes and label is None else args.count
+        of_each = model.num_classes and label is None and not args.number
+        lines = len(classes) if of_each else \
+            math.isqrt(args.number - 1) + 1 if args.number else args.count
+        batch = args.number or lines * args.count
         if height * width > MOST_PIXELS and not (args.height and args.width):
             raise ValueError(f'{args.model}: its images are {width}×{height}: give --height and '
                              '--width')
-    batch = lines * args.count
     # Random numbers, samples, and copies on the way to a file
-    bytes_of_a_value = 8 + 4 + 16 * args.scale ** 2
+    bytes_of_a_value = 8 + 4 + 16 * (args.scale or 1) ** 2
     devices.check_memory(batch * model.in_channels * height * width * bytes_of_a_value,
                          f'{batch} images')
-    class_ids = None
-    if model.num_classes:  # samples fill one column after the other
-        class_ids = np.resize(classes, batch) if label is None else np.full(batch, label)
-    return Plan((batch, model.in_channels, height, width), lines, class_ids, originals)
+    return Plan((batch, model.in_channels, height, width), lines,
+                class_ids_of(args, model, classes, label, complete, batch), complete)
+
+
+def class_ids_of(args, model, classes, label, complete, batch):
+    """The classes of the samples, (batch,); None for a model without classes.
+
+    Raises: ValueError for images to complete whose class nobody says.
+    """
+    if not model.num_classes:
+        return None
+    if label is not None:
+        return np.full(batch, label)
+    if complete is None:  # samples fill one column after the other
+        return np.resize(classes, batch)
+    if complete.class_ids is None:
+        raise ValueError('--complete also needs --label: the model is conditioned on the class')
+    return complete.class_ids.repeat(batch // len(complete.class_ids))
 
 
 def class_of_label(args, model):
@@ -173,8 +183,6 @@ def class_of_label(args, model):
     else:
         known = f'classes {", ".join(map(repr, names))}'
     if args.label is None:
-        if args.complete and model.num_classes:
-            raise ValueError(f'--complete also needs --label: the model has {known}')
         return None
     if args.label in names[:model.num_classes]:
         return names.index(args.label)
@@ -190,27 +198,32 @@ def trained_classes(model):
 
 
 def generate(args, team, model, plan):
-    """Generates this rank's part of the images, floating (B, C, H, W), with a progress bar."""
-    batch, _, height, width = plan.shape
+    """Generates this rank's part of the images, floating (B, C, H, W), with a progress bar.
+
+    It takes --batchsize images at a time; the images are the same for any number.
+    """
+    batch, channels, height, width = plan.shape
     given = None
-    if plan.originals is not None:
-        given = plan.originals.repeat(args.count, axis=0), args.rows
-    with tqdm.tqdm(total=height * width, unit='pixel',
+    if plan.completion:
+        originals = plan.completion.originals
+        given = originals.repeat(batch // len(originals), axis=0), plan.completion.kept
+    mine = teams.part(batch, team)
+    parts = [slice(start, min(start + args.batchsize, mine.stop))
+             for start in range(mine.start, mine.stop, args.batchsize)]
+    samples = [np.empty((0, channels, height, width), 'f')]
+    with tqdm.tqdm(total=len(parts) * height * width, unit='pixel', dynamic_ncols=True,
                    disable=team.rank or not cli.shows_progress(sys.stderr)) as bar:
-        return sampling.generate(model, plan.shape, args.seed, args.method, given,
-                                 teams.part(batch, team), progress=bar.update,
-                                 class_ids=plan.class_ids)
+        for part in parts:
+            samples.append(cuda.to_cpu(sampling.generate(
+                model, plan.shape, args.seed, args.method, given, part, progress=bar.update,
+                class_ids=plan.class_ids, temperature=args.temperature)))
+    return np.concatenate(samples)
 
 
-def save(args, plan, samples, levels):
-    """Writes all images, and prints the names of the files."""
-    if plan.originals is None:
-        cells = pictures.grid(samples, plan.lines)
-        pictures.save(args.output, cells, args.scale, levels)
-    else:
-        cells = pictures.completions(plan.originals, samples, args.rows)
-        pictures.save(args.output, cells, args.scale)
-    print(args.output)
-    if args.gif:
-        pictures.save_animation(args.gif, cells, args.scale, args.rows)
-        print(args.gif)
+def cells(plan, samples):
+    """The samples (B, C, H, W) as cells of one image, see `wavenet.pictures`."""
+    if plan.completion:
+        return pictures.completions(plan.completion.originals, samples, plan.completion.kept)
+    if len(samples) % plan.lines:
+        return pictures.square(samples)
+    return pictures.grid(samples, plan.lines)

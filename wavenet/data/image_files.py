@@ -10,7 +10,7 @@ from wavenet import cli
 from wavenet.data.images import Images
 from wavenet.data.pixels import INTENSITY, luminance, read_levels
 from wavenet.data.split import Parts
-from wavenet.pictures import LEVELS
+from wavenet.pictures import LEVELS, SCALE
 from wavenet.storage.files import open_regular
 from wavenet.storage.npz import IMAGES_RATIO, open_npz
 from wavenet.utils import MAX_LABELS
@@ -39,12 +39,24 @@ def read_images(paths, channels, labels_of=None):
     """
     images = _read_files(paths, bool(labels_of))
     if labels_of:
-        check_labels(paths[0], images, channels, labels_of)
-        images = images[:, :channels].astype('f') / (labels_of - 1)
-        return np.broadcast_to(images, (len(images), channels) + images.shape[2:])
-    if channels == 1 and images.shape[1] == 3:
-        images = luminance(images)
-    return np.broadcast_to(INTENSITY[images], (len(images), channels) + images.shape[2:])
+        return label_inputs(paths[0], images, channels, labels_of)
+    return intensities(images, channels)
+
+
+def intensities(pixels, channels):
+    """Pixels, uint8 (N, 1 or 3, H, W), as float32 (N, channels, H, W) in [0, 1]; see
+    `read_images`."""
+    if channels == 1 and pixels.shape[1] == 3:
+        pixels = luminance(pixels)
+    return np.broadcast_to(INTENSITY[pixels], (len(pixels), channels) + pixels.shape[2:])
+
+
+def label_inputs(source, pixels, channels, levels):
+    """Labels (N, 1 or 3, H, W) as float32 (N, channels, H, W), divided by levels - 1. Raises: as
+    `check_labels`."""
+    check_labels(source, pixels, channels, levels)
+    inputs = pixels[:, :channels].astype('f') / (levels - 1)
+    return np.broadcast_to(inputs, (len(pixels), channels) + pixels.shape[2:])
 
 
 def check_labels(source, pixels, channels, levels):
@@ -169,7 +181,7 @@ def _decode(file, labels):
         if image.mode.startswith(('I', 'F')) or _has_16_bits(image):
             raise ValueError('it has more than 8 bits per channel: save it with 8, for example '
                              "with ImageMagick's `mogrify -depth 8`")
-        levels = image.info.get(LEVELS)
+        levels, scale = image.info.get(LEVELS), image.info.get(SCALE, '1')
         was_transparent = False
         image = ImageOps.exif_transpose(image)
         if 'A' in image.mode or 'transparency' in image.info:
@@ -180,6 +192,8 @@ def _decode(file, labels):
         pixels = np.asarray(image.convert('L' if gray else 'RGB'))
     if isinstance(levels, str) and levels.isdigit() and 2 <= int(levels) <= 256:
         pixels = read_levels(pixels, int(levels))
+        if isinstance(scale, str) and scale.isdigit() and int(scale) > 1:
+            pixels = pixels[::int(scale), ::int(scale)]
     return pixels, was_transparent
 
 
@@ -195,7 +209,7 @@ def _decode_labels(image):
         raise ValueError(f'labels are whole numbers in a palette, gray or RGB, not {image.mode}')
     if not is_deep and _has_16_bits(image):
         raise ValueError('labels in RGB have 8 bits per channel')
-    levels = image.info.get(LEVELS)
+    levels, scale = image.info.get(LEVELS), image.info.get(SCALE, '1')
     labels = np.asarray(ImageOps.exif_transpose(image))
     if labels.min() < 0 or labels.max() >= MAX_LABELS:
         raise ValueError(f'labels are from 0 to {MAX_LABELS - 1}, here {labels.min()} to '
@@ -205,6 +219,8 @@ def _decode_labels(image):
         if int(levels) > white + 1:
             raise ValueError(f'it shows {levels} levels with 8 bits, so they cannot be told')
         labels = np.rint(labels * ((int(levels) - 1) / white))
+        if isinstance(scale, str) and scale.isdigit() and int(scale) > 1:
+            labels = labels[::int(scale), ::int(scale)]
     return labels.astype('u2' if is_deep else 'u1')
 
 

@@ -11,13 +11,14 @@ import stat
 
 
 @contextlib.contextmanager
-def atomic_write(path):
+def atomic_write(path, durable=True):
     """Opens a binary file for writing that replaces `path` once all of it is on disk.
 
     The file has a temporary name beside `path`. When the block ends, the file is synced and
     renamed, and then the folder is synced, so that the new name lasts too. A symbolic link stays a
     link. If the block raises, `path` keeps its old content and the temporary file is removed. A
-    killed process leaves its temporary file: see `remove_leftovers`.
+    killed process leaves its temporary file: see `remove_leftovers`. With durable=False nothing is
+    synced, which is faster for many files that can be made again.
 
     Raises: OSError that names `path` if it cannot be written.
     """
@@ -28,9 +29,11 @@ def atomic_write(path):
         with open(temporary, 'wb') as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(temporary, real)
-        _sync_folder(folder)
+        if durable:
+            _sync_folder(folder)
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)

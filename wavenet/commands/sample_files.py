@@ -1,0 +1,121 @@
+"""The files that generate.py writes: one image of all samples, one of each, or arrays."""
+import io
+import os
+import re
+import sys
+
+import numpy as np
+
+from wavenet import pictures
+from wavenet.data.pixels import bytes_of_levels
+from wavenet.storage import files
+
+ARRAYS = {'.npy': 'npy', '.npz': 'npz'}
+STANDARD_OUTPUT = '-'
+NUMBERED = r'\d{5,}\.png'  # names of files of --separate
+
+
+def check(args, writes):
+    """Checks the names of the output files before anything is generated.
+
+    Args:
+        args: the options of generate.py.
+        writes: whether this process will write them.
+
+    Raises: ValueError or OSError if an output file has a wrong ending, cannot be written, or would
+        replace one of the images to complete.
+    """
+    outputs = [args.output] if args.output != STANDARD_OUTPUT else []
+    if args.separate:
+        if args.output == STANDARD_OUTPUT:
+            raise ValueError('--separate writes many files: --output is their folder')
+        if os.path.exists(args.output) and not os.path.isdir(args.output):
+            raise ValueError(f'--output {args.output}: with --separate it is a folder, but a file '
+                             'has this name')
+        if os.path.isdir(args.output) and any(
+                re.fullmatch(NUMBERED, name) for name in os.listdir(args.output)):
+            raise ValueError(f'--output {args.output}: this folder holds samples already: give '
+                             'another one')
+    elif outputs:
+        _check_ending('--output', args.output, {**pictures.IMAGE_FORMATS, **ARRAYS})
+    if args.gif is not None:
+        _check_ending('--gif', args.gif, pictures.ANIMATION_FORMATS)
+        outputs.append(args.gif)
+    written = [os.path.realpath(path) for path in outputs]
+    for path in [*(args.complete or []), *filter(None, [args.mask])]:
+        if os.path.realpath(path) in written:
+            raise ValueError(f'{path}: this image would be overwritten: give another --output')
+    for path in outputs if writes else []:
+        if not (args.separate and path == args.output):
+            files.check_target(path)
+
+
+def _check_ending(option, path, formats):
+    ending = os.path.splitext(path)[1].lower()
+    if ending not in formats:
+        raise ValueError(f'{option} {path}: the ending must be {" or ".join(formats)}')
+
+
+def write(args, samples, cells, plan, model):
+    """Writes the samples as the options say, and prints the names of the files.
+
+    Args:
+        args: the options of generate.py.
+        samples: floating (B, C, H, W), on the CPU.
+        cells: the samples, or the completions, as cells of one image.
+        plan: the `Plan` of the samples.
+        model: whose samples they are.
+    """
+    levels = model.distribution.levels
+    kind = os.path.splitext(args.output)[1].lower()
+    # Where --scale does not say it, small images are enlarged, and lines separate the images
+    scale = args.scale or -(-pictures.LEAST_WIDTH // cells.shape[-1])
+    lines = None if args.scale else cells.shape[0] * cells.shape[1] > 1
+    if args.separate:
+        _write_each(args.output, samples, args.scale or 1, levels)
+    elif kind in ARRAYS:
+        _write_arrays(args.output, kind, np.rint(samples * (levels - 1)), plan.class_ids, model)
+    else:
+        options = dict(scale=scale, levels=None if plan.completion else levels, lines=lines)
+        if args.output == STANDARD_OUTPUT:
+            content = io.BytesIO()
+            pictures.write(content, 'png', cells, **options)
+            sys.stdout.buffer.write(content.getvalue())
+            sys.stdout.buffer.flush()
+        else:
+            pictures.save(args.output, cells, **options)
+    if args.output != STANDARD_OUTPUT:
+        print(args.output)
+    if args.gif:
+        kept = plan.completion.kept if plan.completion else None
+        pictures.save_animation(args.gif, cells, scale, kept, lines)
+        print(args.gif, file=sys.stderr if args.output == STANDARD_OUTPUT else sys.stdout)
+
+
+def _write_each(folder, samples, scale, levels):
+    """Writes 00000.png, 00001.png, … into a folder."""
+    files.make_folder(folder)
+    digits = max(5, len(str(len(samples) - 1)))
+    for number, sample in enumerate(samples):
+        pictures.save(os.path.join(folder, f'{number:0{digits}}.png'), sample[None, None], scale,
+                      levels, durable=False)
+
+
+def _write_arrays(path, kind, targets, class_ids, model):
+    """Writes the levels (N, H, W) or (N, H, W, C) as an .npy; with classes, and with intensities
+    unless they are labels, as an .npz."""
+    levels = model.distribution.levels
+    targets = targets.astype('u1' if levels <= 256 else 'u2')
+    targets = targets[:, 0] if targets.shape[1] == 1 else targets.transpose(0, 2, 3, 1)
+    arrays = {'levels': targets}
+    if not model.config.one_hot:
+        arrays['images'] = bytes_of_levels(levels)[targets]
+    if class_ids is not None:
+        arrays['classes'] = class_ids
+        if model.about.get('class_names'):
+            arrays['class_names'] = np.array(model.about['class_names'])
+    with files.atomic_write(path) as file:
+        if kind == '.npy':
+            np.save(file, targets)
+        else:
+            np.savez(file, **arrays)
