@@ -17,8 +17,11 @@ SIZE = 3            # of each option that is a number
 SHAPE = 4, 5        # height and width of the images
 
 
-def configs(name, channels, levels):
-    """Small configs of a family: one for each choice of each option that has choices."""
+def configs(name, channels, levels, labels=False):
+    """Small configs of a family: one for each choice of each option that has choices; none with
+    `labels` if it takes intensities only."""
+    if labels and not registry.get(name).takes_labels:
+        return
     numbers, choices = [], [()]
     for option in registry.get(name).options:
         flag = option.flags[0]
@@ -27,6 +30,8 @@ def configs(name, channels, levels):
         else:
             numbers += [flag, str(max(SIZE, option.least))]
     loss = ['--loss', 'sigmoid', '--levels', '2'] if levels == 1 else ['--levels', str(levels)]
+    if labels:
+        numbers.append('--labels')
     for words in choices:
         args = train.make_parser().parse_args(
             ['--model', name, '--channels', str(channels), *loss, *numbers, *words])
@@ -44,15 +49,17 @@ def random_model(config, family, seed=0):
 
 
 CASES = [(name, config) for name in registry.FAMILIES
-         for channels, levels in ((1, 1), (1, 3), (3, 2), (3, 4))
-         for config in configs(name, channels, levels)]
+         for channels, levels, labels in ((1, 1, False), (1, 3, False), (3, 2, False),
+                                          (3, 4, False), (1, 3, True), (3, 1, True), (3, 4, True))
+         for config in configs(name, channels, levels, labels)]
 
 
 @pytest.fixture(params=CASES, ids=lambda case: '-'.join(
     [case[0]] + [f'{value}' for value in case[1].to_json().values()]))
 def model(request):
     name, config = request.param
-    return random_model(config, registry.get(name))
+    # With seed 0, the ReLUs of the few feature maps of some models of labels are all 0
+    return random_model(config, registry.get(name), seed=2 if config.one_hot else 0)
 
 
 def class_ids_of(model, batch):
@@ -205,6 +212,8 @@ def test_a_file_whose_config_is_not_that_of_its_parameters_is_refused(model, tmp
     for name, value in model.config.to_json().items():
         another = value + 1 if type(value) is int else 'other'
         for wrong in (10 ** 9, 0, -1, True, None, '3', another):
+            if wrong is value:
+                continue
             arrays['config'] = np.array(json.dumps(dict(about, **{name: wrong})))
             np.savez(path, **arrays)
             with pytest.raises(ValueError, match='model.npz'):
@@ -258,8 +267,10 @@ def test_an_empty_batch(model):
 
 def test_likelihood_is_the_mean_of_what_the_distribution_says(model):
     levels = model.distribution.levels
-    images = np.random.RandomState(0).randint(0, 256, (7, model.in_channels, *SHAPE)).astype('u1')
-    dataset = ImageDataset(images, np.arange(7) % 3, model.in_channels, levels)
+    labels = model.config.one_hot
+    images = np.random.RandomState(0).randint(
+        0, levels if labels else 256, (7, model.in_channels, *SHAPE)).astype('u1')
+    dataset = ImageDataset(images, np.arange(7) % 3, model.in_channels, levels, labels=labels)
     x, targets, class_ids = dataset.batch(range(7))
     with chainer.no_backprop_mode():
         expected = model.distribution.nll(model(x, class_ids).array, targets).array

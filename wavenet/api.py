@@ -51,6 +51,8 @@ class Model:
         config: its sizes, a frozen dataclass.
         about: what its file records, a dict: the data set, the options of the training.
         levels: number of values that a pixel's channel can take.
+        labels: whether the values of pixels are labels, not intensities, as with `--labels`. Images
+            are then levels everywhere, as with `as_levels`.
         num_classes: number of classes; 0 where the model is unconditional.
         class_names: their names, a tuple; None where the file has none.
         image_size: (height, width) of the training images; None where the file does not say it.
@@ -61,6 +63,7 @@ class Model:
         self.config = network.config
         self.about = getattr(network, 'about', {})
         self.levels = network.distribution.levels
+        self.labels = network.config.one_hot
         self.num_classes = network.num_classes if network.num_classes > 1 else 0
         names = self.about.get('class_names')
         self.class_names = tuple(names) if names else None
@@ -191,14 +194,14 @@ class Model:
         """Levels (n, C, H, W) as `sample` returns them."""
         if self.levels > 256:
             return levels
-        return levels.astype('u1') if as_levels or self.about.get('labels') \
+        return levels.astype('u1') if as_levels or self.labels \
             else bytes_of_levels(self.levels)[levels]
 
     def _targets(self, images, as_levels):
         """Images as int32 (N, C, H, W), the levels."""
         channels = self.network.in_channels
         images = _channels_first(images, channels)
-        if as_levels or self.about.get('labels'):
+        if as_levels or self.labels:
             if images.dtype.kind not in 'iu' or not (
                     (0 <= images) & (images < self.levels)).all():
                 raise ValueError(f'levels are whole numbers from 0 to {self.levels - 1}, got '

@@ -8,13 +8,25 @@ def size(least=1):
     return dataclasses.field(metadata={'least': least})
 
 
+def flag():
+    """A field of a `Config`: False, unless it is said. Files say only True, so that a model without
+    it has the same file as before there was this field."""
+    return dataclasses.field(default=False, metadata={'flag': True})
+
+
 @dataclass(frozen=True)
 class Config:
     """The sizes of a model: what its constructor takes and its file records.
 
     Subclasses are frozen dataclasses. Raises: ValueError for a field made by `size` that is not a
     whole number or is too small.
+
+    Attributes:
+        one_hot: whether pixels are labels, not intensities, and the first layer has a column of
+            weights for each label. Families that can do it have a field of this name.
     """
+
+    one_hot = False
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -31,7 +43,8 @@ class Config:
         Raises: ValueError for a value that is missing or makes no sense.
         """
         try:
-            fields = {field.name: values[field.name] for field in dataclasses.fields(cls)}
+            fields = {field.name: values.get(field.name, False) if 'flag' in field.metadata
+                      else values[field.name] for field in dataclasses.fields(cls)}
         except KeyError as error:
             raise ValueError(f'its config does not say {error}') from None
         for field in dataclasses.fields(cls):
@@ -41,4 +54,6 @@ class Config:
 
     def to_json(self):
         """A dict of JSON values."""
-        return dataclasses.asdict(self)
+        flags = {field.name for field in dataclasses.fields(self) if 'flag' in field.metadata}
+        return {name: value for name, value in dataclasses.asdict(self).items()
+                if value or name not in flags}

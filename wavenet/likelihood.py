@@ -141,11 +141,14 @@ def batch_nats(distribution, outputs, targets):
 
 
 def check_fit(model, dataset):
-    """Raises: ValueError for a data set of other channels, levels or classes than the model."""
+    """Raises: ValueError for a data set of other channels, levels or classes than the model, or of
+    labels where the model has intensities."""
     levels = model.distribution.levels
     if dataset.levels != levels or dataset.shape[0] != model.in_channels:
         raise ValueError(f'the model is for {levels} levels and {model.in_channels} channels, the '
                          f'images have {dataset.levels} and {dataset.shape[0]}')
+    if dataset.labels != model.config.one_hot:
+        raise ValueError('the model is for labels, and the images have intensities, or the reverse')
     most = int(dataset.class_ids.max())
     if model.num_classes and most >= model.num_classes:
         raise ValueError(

@@ -16,7 +16,8 @@ import chainer.links as L
 import numpy as np
 
 from wavenet import distributions
-from wavenet.config import Config, size
+from wavenet.config import Config, flag, size
+from wavenet.functions.label_convolution import to_labels
 from wavenet.functions.masked_convolution import masked_chain_2d, masked_convolution_2d
 from wavenet.functions.precision import float32_parameters
 
@@ -139,6 +140,7 @@ class PixelCNNConfig(Config):
     block_num: int = size(least=0)
     out_hidden_dims: int = size()
     out_dims: int = size()
+    one_hot: bool = flag()
 
 
 class PixelCNN(chainer.Chain):
@@ -150,6 +152,8 @@ class PixelCNN(chainer.Chain):
         block_num: residual blocks.
         out_hidden_dims: feature maps before the last layer, d in the diagram.
         out_dims: levels of a value; 1 for the post's first stage, one logit that a value is 1.
+        one_hot: whether levels are labels, not intensities: the first layer then has an input
+            channel for each level of each colour, level · C + colour, instead of each colour.
 
     Attributes:
         config: the arguments.
@@ -169,16 +173,20 @@ class PixelCNN(chainer.Chain):
     block = ResidualBlock
 
     @float32_parameters
-    def __init__(self, in_channels, hidden_dims, block_num, out_hidden_dims, out_dims):
+    def __init__(self, in_channels, hidden_dims, block_num, out_hidden_dims, out_dims,
+                 one_hot=False):
         super().__init__()
-        self.config = PixelCNNConfig(in_channels, hidden_dims, block_num, out_hidden_dims, out_dims)
+        self.config = PixelCNNConfig(in_channels, hidden_dims, block_num, out_hidden_dims, out_dims,
+                                     one_hot)
         self.in_channels, self.out_dims = in_channels, out_dims
         self.distribution = distributions.of_outputs(out_dims)
 
         colors = self.mask_colors or in_channels
+        kinds = self.distribution.levels if one_hot else 1
         with self.init_scope():
             self.conv1 = MaskedConvolution2D(
-                in_channels, hidden_dims, 7, pad=3, mask='A', colors=colors)
+                kinds * in_channels, hidden_dims, 7, pad=3, mask='A', colors=colors,
+                initialW=first_weights(kinds))
             self.blocks = ResidualBlockList(block_num, hidden_dims, colors, self.block)
             self.conv2 = MaskedConvolution2D(hidden_dims, out_hidden_dims, 1, colors=colors)
             self.conv4 = MaskedConvolution2D(
@@ -189,9 +197,17 @@ class PixelCNN(chainer.Chain):
 
         Class ids, which conditional models take, are ignored.
         """
+        if self.config.one_hot:
+            x = to_labels(x, self.distribution.levels)   # int32, in place of (B, levels · C, H, W)
         h = self.conv1(x)                # (B, hidden_dims, H, W)
         h = self.blocks(h, self.dropout)
         return output_stack(h, self.conv2, self.conv4, self.in_channels)
+
+
+def first_weights(kinds, scale=1):
+    """Chainer's initial weights, times `scale`, of a first layer with `kinds` input channels for
+    each colour, only one of which is not 0: as large as with one channel for each colour."""
+    return chainer.initializers.LeCunNormal(scale=scale * math.sqrt(kinds))
 
 
 def output_stack(h, conv2, conv4, colors):

@@ -15,6 +15,7 @@ from chainer.backends import cuda
 from wavenet.families import registry
 from wavenet.families.state import PlainState
 from wavenet.functions import threads
+from wavenet.functions.label_convolution import to_labels
 from wavenet.utils import quantize
 
 IMAGES_OF_A_CORE = 32  # at least: with fewer, the products are too small to share them
@@ -37,7 +38,8 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         given: (images, kept): floating (B, C, H, W) in [0, 1], and the pixels of them that are
             kept, quantized to the model's levels: a number of rows, or True in a bool array (H, W).
             The rest is generated, each pixel from those before it. Values that are given use
-            up their random numbers, so the others are the same as without `given`.
+            up their random numbers, so the others are the same as without `given`. Labels are
+            given as label / (levels - 1).
         part: a slice of the batch: only these images, the same as when all are generated. It needs
             a seed, which fixes the whole batch.
         progress: called with the number of pixels that are done since the last call.
@@ -64,7 +66,7 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         (height * width * channels, model.distribution.uniforms_per_step, batch))
     with chainer.using_device(model.device):
         samples = xp.zeros((len(range(batch)[part]), *shape[1:]), 'f')
-        is_given = _fill_given(samples, given, shape, part, model.distribution.levels)
+        is_given = _fill_given(samples, given, shape, part, model)
         if class_ids is not None:
             class_ids = xp.asarray(class_ids[part])
         uniforms = xp.ascontiguousarray(xp.asarray(uniforms[..., part]))
@@ -114,7 +116,7 @@ def _check_class_ids(model, batch, class_ids):
     return class_ids.astype('i')
 
 
-def _fill_given(samples, given, shape, part, levels):
+def _fill_given(samples, given, shape, part, model):
     """Writes the rows that are given into the samples. Returns which values they are, bool
     (C, H, W) on the host."""
     is_given = np.zeros(samples.shape[1:], bool)
@@ -133,8 +135,11 @@ def _fill_given(samples, given, shape, part, levels):
             raise ValueError(f'the pixels that are kept must be bool {tuple(shape[2:])}, not '
                              f'{kept.dtype} {kept.shape}')
         is_given[:] = kept
-    xp = backend.get_array_module(samples)
-    targets = quantize(xp.asarray(images[part]), levels)
+    xp, levels = backend.get_array_module(samples), model.distribution.levels
+    images = xp.asarray(images[part])
+    targets = to_labels(images, levels) if model.config.one_hot else quantize(images, levels)
+    if ((targets < 0) | (targets >= levels)).any():
+        raise ValueError(f'given labels must be from 0 to {levels - 1}, divided by {levels - 1}')
     samples[...] = xp.asarray(is_given) * targets.astype('f') / (levels - 1)
     return is_given
 

@@ -8,7 +8,8 @@ from chainer import backend
 
 from wavenet.distributions import draw
 
-MAX_LEVELS = 256  # inputs have 8 bits per channel
+MAX_LEVELS = 256        # of intensities: inputs have 8 bits per channel
+MAX_LABELS = 1 << 16    # of labels, which may have 16 bits
 
 
 def binarize(images, xp=None, random=None):

@@ -138,7 +138,7 @@ class Variant(ImageDataset):
 def test_a_variant_of_the_data_set_can_be_given():
     train, test = load_dataset('digits', 1, 2, binarize=True, seed=5, dataset_class=Variant)
     assert type(train) is type(test) is Variant
-    expected = dict(channels=1, levels=2, binarize=True, num_classes=10,
+    expected = dict(channels=1, levels=2, binarize=True, num_classes=10, labels=False,
                     class_names=tuple('0123456789'))
     assert train.options == dict(expected, seed=(5, 0))
     assert test.options == dict(expected, seed=(5, 1))

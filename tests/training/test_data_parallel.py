@@ -98,7 +98,8 @@ def test_each_test_image_counts_once(train, train_by, tmp_path, size, options):
 
 # Resuming
 
-@pytest.mark.parametrize('options', [['--binarize'], ['--model', 'gated']])
+@pytest.mark.parametrize('options', [
+    ['--binarize'], ['--model', 'gated'], ['--labels', '--levels', '256', '--channels', '1']])
 def test_two_ranks_go_on_to_the_bit_and_one_to_rounding(
         train, train_by, tmp_path, options):
     assert train_by(2, *options, '--iteration', 6, '--out', 'whole').returncode == 0

@@ -7,7 +7,7 @@ import numpy as np
 
 from wavenet import cli
 from wavenet.data import load
-from wavenet.data.image_files import intensities, read_images
+from wavenet.data.image_files import intensities, label_inputs, read_images
 
 SIDES = ('top', 'bottom', 'left', 'right')
 TEST_IMAGES = re.compile(r'(.+):(\d+(?:,\d+)*)')   # such as mnist:0 or mnist:0,5,9
@@ -73,11 +73,11 @@ def read(args, model):
     for name in args.complete:
         found = TEST_IMAGES.fullmatch(name)
         if found and not os.path.exists(name):
-            images, names = _test_images(name, *found.groups(), args.data, model.in_channels)
+            images, names = _test_images(name, *found.groups(), args.data, model)
             originals.extend(images)
             class_names.extend(names)
         else:
-            originals.extend(read_images([name], model.in_channels))
+            originals.extend(read_images([name], model.in_channels, _labels_of(model)))
             class_names.append(None)
         if originals[-1].shape != originals[0].shape:
             raise ValueError(f'--complete {name}: all images must have one size; this one is '
@@ -103,17 +103,25 @@ def describe(completion, model):
     return lines
 
 
-def _test_images(name, source, numbers, data, channels):
+def _labels_of(model):
+    """The number of levels of a model of labels; None where it has intensities."""
+    return model.distribution.levels if model.config.one_hot else None
+
+
+def _test_images(name, source, numbers, data, model):
     """Test images of a data set: floating (N, C, H, W), and the names of their classes."""
-    parts = load.read(source, data)
+    levels, channels = _labels_of(model), model.in_channels
+    parts = load.read(source, data, labels=bool(levels))
     images = parts.test if parts.test is not None else parts.train
     numbers = list(map(int, numbers.split(',')))
     if max(numbers) >= len(images.pixels):
         raise ValueError(f'--complete {name}: there are only {len(images.pixels)} images, from 0 '
                          'on')
     names = images.class_names or [None] * (1 + int(images.class_ids.max()))
-    return (intensities(images.pixels[numbers], channels),
-            [names[number] for number in images.class_ids[numbers]])
+    pixels = images.pixels[numbers]
+    inputs = label_inputs(f'--complete {name}', pixels, channels, levels) if levels else \
+        intensities(pixels, channels)
+    return (inputs, [names[number] for number in images.class_ids[numbers]])
 
 
 def _kept(args, height, width):

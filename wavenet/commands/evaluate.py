@@ -11,7 +11,8 @@ static: sampled once, with the intensity as the probability of white. It is the 
     published, which is another one.
 dynamic: sampled several times.
 
-For a model of more levels there is one number; the intensities are quantized to its levels.
+For a model of more levels there is one number; the intensities are quantized to its levels. For a
+model of labels (`train.py --labels`) there is one number, too.
 """
 import csv
 import io
@@ -129,21 +130,23 @@ def write_table(path, test, nats):
 
 
 def load_tests(args, model, device):
-    """Loads the test images on a device: {binarization, or 'quantized': data set}.
+    """Loads the test images on a device: {binarization, 'quantized' or 'labels': data set}.
 
     Raises: ValueError if --binarization is given for a model of more than two levels; what the
         data set's loader raises.
     """
-    levels = model.distribution.levels
-    if args.binarization and levels != 2:
-        raise ValueError(f'--binarization is for models of 2 levels, this one has {levels}')
+    levels, labels = model.distribution.levels, model.config.one_hot
+    if args.binarization and (levels != 2 or labels):
+        has = 'labels' if labels else levels
+        raise ValueError(f'--binarization is for models of 2 levels, this one has {has}')
     about = model.about
     origin = Origin(about.get('data'), about.get('split'))
     tests = {}
-    for way in args.binarization or (BINARIZATIONS if levels == 2 else ['quantized']):
+    ways = ['labels'] if labels else BINARIZATIONS if levels == 2 else ['quantized']
+    for way in args.binarization or ways:
         binarize = way in ('static', 'dynamic')
         tests[way] = load_images(args.dataset, model.in_channels, levels, args.data, binarize,
-                                 args.seed, args.test_limit, origin=origin)
+                                 args.seed, args.test_limit, labels=labels, origin=origin)
         if args.marginal:
             tests[way].forget_classes()
         else:
@@ -223,6 +226,7 @@ def table_row(args, way, levels, result):
     what = {'threshold': 'threshold: white from 0.5 on',
             'static': f'static: one sample, of seed {args.seed}',
             'dynamic': f'dynamic: {args.draws} samples of each image',
+            'labels': f'labels 0 to {levels - 1}',
             'quantized': f'quantized to {levels} levels'}[way]
     return (f'{what:34}{result.nats:12.2f}{_error(result.nats_error, 2):>8}'
             f'{result.bits_per_dim:11.4f}{_error(result.bits_per_dim_error, 4):>8}')

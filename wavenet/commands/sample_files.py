@@ -102,13 +102,13 @@ def _write_each(folder, samples, scale, levels):
 
 
 def _write_arrays(path, kind, targets, class_ids, model):
-    """Writes the levels (N, H, W) or (N, H, W, C) as an .npy; with intensities and classes as an
-    .npz."""
+    """Writes the levels (N, H, W) or (N, H, W, C) as an .npy; with classes, and with intensities
+    unless they are labels, as an .npz."""
     levels = model.distribution.levels
     targets = targets.astype('u1' if levels <= 256 else 'u2')
     targets = targets[:, 0] if targets.shape[1] == 1 else targets.transpose(0, 2, 3, 1)
     arrays = {'levels': targets}
-    if levels <= 256:
+    if not model.config.one_hot:
         arrays['images'] = bytes_of_levels(levels)[targets]
     if class_ids is not None:
         arrays['classes'] = class_ids

@@ -12,6 +12,7 @@ from wavenet.data.load import DATASETS
 from wavenet.families import registry
 from wavenet.serialization import load_model
 from wavenet.training import teams, trainer
+from wavenet.utils import MAX_LABELS, MAX_LEVELS
 
 # What other programs call these options
 KNOWN_AS = {
@@ -46,10 +47,13 @@ def add_data_options(group):
         help='digits, mnist, cifar10 (or cifar), or a path: a folder of images, an .npz file '
              '(default: %(default)s)')
     add('--data', metavar='DIR', help='folder that holds the files of mnist or cifar10')
-    add('--channels', type=int, choices=(1, 3), default=3,
-        help='colours of an image: 3, or 1 for grayscale (default: %(default)s)')
-    add('--levels', type=cli.whole_number(2, 256), default=2, metavar='N',
+    add('--channels', type=int, choices=(1, 3),
+        help='colours of an image: 3, or 1 for grayscale (default: 3; with --labels 1)')
+    add('--levels', type=int, default=2, metavar='N',
         help='values that a pixel can take, 2 to 256 (default: %(default)s)')
+    add('--labels', action='store_true',
+        help='the values of pixels are labels, 0 to N - 1 of --levels N, at most '
+             f'{MAX_LABELS}: kinds that have no order, such as tiles or codes')
     add('--binarize', action='store_true',
         help='sample each pixel black or white, with its intensity as the probability of white, '
              'anew in each epoch; needs --levels 2')
@@ -143,6 +147,16 @@ def add_device_options(group):
 def check(parser, args):
     """Checks options that depend on each other, and fills in the defaults of the family."""
     family_options.fill_in(parser, args)
+    if args.labels and not registry.get(args.model).takes_labels:
+        parser.error(f'--labels is not for --model {args.model}')
+    if args.labels and args.binarize:
+        parser.error('--binarize is for intensities, and --labels says that there are none')
+    most = MAX_LABELS if args.labels else MAX_LEVELS
+    if not 2 <= args.levels <= most:
+        parser.error(f'argument --levels: must be from 2 to {most}, got {args.levels}'
+                     + '; labels need --labels' * (most < args.levels <= MAX_LABELS))
+    if args.channels is None:
+        args.channels = 1 if args.labels else 3
     if args.loss == 'sigmoid' and args.levels != 2:
         parser.error(f'--loss sigmoid needs --levels 2, not {args.levels}')
     if args.binarize and args.levels != 2:

@@ -13,6 +13,7 @@ from wavenet.data.split import Parts
 from wavenet.pictures import LEVELS, SCALE
 from wavenet.storage.files import open_regular
 from wavenet.storage.npz import IMAGES_RATIO, open_npz
+from wavenet.utils import MAX_LABELS
 
 ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.gif', '.tif', '.tiff', '.webp', '.ppm', '.pgm')
 
@@ -24,18 +25,22 @@ PART_NAMES = {'train': 'train', 'training': 'train', 'test': 'test', 'testing': 
               'val': 'test', 'valid': 'test', 'validation': 'test'}
 
 
-def read_images(paths, channels):
+def read_images(paths, channels, labels_of=None):
     """Reads image files of one size, such as images to complete.
 
     Args:
         paths: of the files.
         channels: 3 or 1. Grayscale is copied to three channels; RGB becomes its luminance.
+        labels_of: for files of labels, the number of levels; see `_decode_labels`.
 
-    Returns: float32 (N, channels, H, W) in [0, 1].
+    Returns: float32 (N, channels, H, W) in [0, 1]; labels divided by the largest one.
 
     Raises: ValueError that names the file.
     """
-    return intensities(_read_files(paths), channels)
+    images = _read_files(paths, bool(labels_of))
+    if labels_of:
+        return label_inputs(paths[0], images, channels, labels_of)
+    return intensities(images, channels)
 
 
 def intensities(pixels, channels):
@@ -46,17 +51,37 @@ def intensities(pixels, channels):
     return np.broadcast_to(INTENSITY[pixels], (len(pixels), channels) + pixels.shape[2:])
 
 
-def read_image_file(path):
+def label_inputs(source, pixels, channels, levels):
+    """Labels (N, 1 or 3, H, W) as float32 (N, channels, H, W), divided by levels - 1. Raises: as
+    `check_labels`."""
+    check_labels(source, pixels, channels, levels)
+    inputs = pixels[:, :channels].astype('f') / (levels - 1)
+    return np.broadcast_to(inputs, (len(pixels), channels) + pixels.shape[2:])
+
+
+def check_labels(source, pixels, channels, levels):
+    """Raises: ValueError unless pixels are labels from 0 to levels - 1, with these channels."""
+    most = int(pixels.max())
+    if most >= levels:
+        raise ValueError(f'{source}: its largest label is {most}, and labels of {levels} levels '
+                         f'are 0 to {levels - 1}: train with --levels {most + 1} or more')
+    if pixels.shape[1] > channels and (pixels != pixels[:, :1]).any():
+        raise ValueError(f'{source}: it has {pixels.shape[1]} channels, which labels keep: train '
+                         f'with --channels {pixels.shape[1]}')
+
+
+def read_image_file(path, labels=False):
     """Reads one image file: `Images` without classes. Raises: ValueError that names the file."""
-    return Images(_read_files([path]), np.zeros(1, 'i'))
+    return Images(_read_files([path], labels), np.zeros(1, 'i'))
 
 
-def read_folder(folder):
+def read_folder(folder, labels=False):
     """Reads the image files in a folder and its subfolders, in the order of their names.
 
     Subfolders that are all named as parts of a data set, such as train and test, are its parts:
     each holds image files, or a subfolder for each class. Otherwise each subfolder is a class of
     its name. Files beside subfolders are the class ''. Folders without images do not count.
+    With `labels` the values are labels, see `_decode_labels`.
 
     Returns: `Parts`.
 
@@ -65,7 +90,7 @@ def read_folder(folder):
     names = {path.name.lower() for path in _subfolders(folder)
              if any(map(_image_files, [path, *_subfolders(path)]))}
     if not names or not names <= PART_NAMES.keys() or _image_files(Path(folder)):
-        return Parts(*_read_classes([Path(folder)]))
+        return Parts(*_read_classes([Path(folder)], labels))
     parts = {}
     for path in _subfolders(folder):
         part = PART_NAMES.get(path.name.lower())
@@ -74,7 +99,7 @@ def read_folder(folder):
                              f'{part} on: leave one of them out')
         if path.name.lower() in names:
             parts[part] = path
-    found = dict(zip(parts, _read_classes(list(parts.values()))))
+    found = dict(zip(parts, _read_classes(list(parts.values()), labels)))
     return Parts(found.get('train'), found.get('test'))
 
 
@@ -83,7 +108,7 @@ def _subfolders(folder):
                   if path.is_dir() and not path.name.startswith('.'))
 
 
-def _read_classes(folders):
+def _read_classes(folders, labels):
     """Reads folders with the same classes, a list of `Images`."""
     files = [{'' if path == folder else path.name: _image_files(path)
               for path in [folder, *_subfolders(folder)]} for folder in folders]
@@ -95,7 +120,7 @@ def _read_classes(folders):
     for classes in files:
         paths = [classes.get(name, []) for name in names]
         class_ids = np.repeat(np.arange(len(names)), [len(some) for some in paths])
-        pixels = _read_files([path for some in paths for path in some])
+        pixels = _read_files([path for some in paths for path in some], labels)
         parts.append(Images(pixels, class_ids, None if names == [''] else tuple(names)))
     return parts
 
@@ -106,12 +131,13 @@ def _image_files(folder):
                   and path.is_file())
 
 
-def _read_files(paths):
-    """Image files as uint8 (N, C, H, W). C is 3 if any of the images has colours, otherwise 1."""
+def _read_files(paths, labels=False):
+    """Image files as uint8 (N, C, H, W), or uint16 for labels above 255. C is 3 if any of the
+    images has colours, otherwise 1."""
     images = []
     transparent = 0
     for path in paths:
-        image, was_transparent = _read_image(path)
+        image, was_transparent = _read_image(path, labels)
         transparent += was_transparent
         images.append(image)
         (_, height, width), (_, first_height, first_width) = image.shape, images[0].shape
@@ -124,13 +150,13 @@ def _read_files(paths):
     return np.stack([np.broadcast_to(image, (channels,) + image.shape[1:]) for image in images])
 
 
-def _read_image(path):
-    """An image file as uint8 (1, H, W) or (3, H, W), and whether any of it was transparent; that
-    becomes white."""
+def _read_image(path, labels=False):
+    """An image file as uint8 (1, H, W) or (3, H, W), labels also as uint16, and whether any of it
+    was transparent; that becomes white."""
     try:
         with warnings.catch_warnings(), open_regular(path) as file:
             warnings.simplefilter('ignore')  # about transparency of palettes, and large images
-            pixels, was_transparent = _decode(file)
+            pixels, was_transparent = _decode(file, labels)
     except Exception as error:  # a damaged file can raise almost anything
         reason = (f'it has none of the formats {", ".join(FORMATS)}'
                   if isinstance(error, UnidentifiedImageError) else error)
@@ -139,7 +165,7 @@ def _read_image(path):
     return pixels, was_transparent
 
 
-def _decode(file):
+def _decode(file, labels):
     """The pixels of an open image file, uint8 (H, W) or (H, W, 3), turned upright as its camera
     says; and whether any of it was transparent."""
     # Only these formats: to read some others, Pillow starts a program
@@ -149,6 +175,8 @@ def _decode(file):
         # An MPO file is a camera's JPEG with further images behind the first
         if getattr(image, 'is_animated', False) and image.format != 'MPO':
             raise ValueError('it contains more than one image')
+        if labels:
+            return _decode_labels(image), False
         gray = image.mode in ('1', 'L', 'LA')
         if image.mode.startswith(('I', 'F')) or _has_16_bits(image):
             raise ValueError('it has more than 8 bits per channel: save it with 8, for example '
@@ -169,6 +197,33 @@ def _decode(file):
     return pixels, was_transparent
 
 
+def _decode_labels(image):
+    """The labels of an open image, uint8 or uint16 (H, W), or uint8 (H, W, 3): its values as they
+    are; the numbers of the colours where it has a palette; in a PNG file of generate.py, the levels
+    that it shows.
+    """
+    if image.format in ('JPEG', 'MPO', 'WEBP'):
+        raise ValueError(f'a {image.format} does not keep labels as they are: save them as PNG')
+    is_deep = image.mode.startswith('I')                     # gray, with 16 bits or 32
+    if image.mode not in ('1', 'L', 'P', 'RGB') and not is_deep:
+        raise ValueError(f'labels are whole numbers in a palette, gray or RGB, not {image.mode}')
+    if not is_deep and _has_16_bits(image):
+        raise ValueError('labels in RGB have 8 bits per channel')
+    levels, scale = image.info.get(LEVELS), image.info.get(SCALE, '1')
+    labels = np.asarray(ImageOps.exif_transpose(image))
+    if labels.min() < 0 or labels.max() >= MAX_LABELS:
+        raise ValueError(f'labels are from 0 to {MAX_LABELS - 1}, here {labels.min()} to '
+                         f'{labels.max()}')
+    if isinstance(levels, str) and levels.isdigit() and 2 <= int(levels) <= MAX_LABELS:
+        white = 65535 if is_deep else 255
+        if int(levels) > white + 1:
+            raise ValueError(f'it shows {levels} levels with 8 bits, so they cannot be told')
+        labels = np.rint(labels * ((int(levels) - 1) / white))
+        if isinstance(scale, str) and scale.isdigit() and int(scale) > 1:
+            labels = labels[::int(scale), ::int(scale)]
+    return labels.astype('u2' if is_deep else 'u1')
+
+
 def _has_16_bits(image):
     """Whether the channels of an open image have 16 bits, of which Pillow would drop the lower."""
     return any(
@@ -178,14 +233,14 @@ def _has_16_bits(image):
             tile[3] if isinstance(tile[3], tuple) else [tile[3]]))
 
 
-def read_npz(path):
+def read_npz(path, labels=False):
     """Reads images from an .npz file.
 
     The file holds `train_x`, uint8 (N, H, W), (N, C, H, W) or (N, H, W, C) with C 1 or 3, `test_x`,
     or both; Keras' names `x_train` and `x_test` do as well. The classes, `train_y` and `test_y`,
     are whole numbers (N,) from 0; without them, the data has no classes. `class_names` may hold
     their names. `axes`, 'NHW', 'NCHW' or 'NHWC', says how to read a shape that can be read in two
-    ways.
+    ways. With `labels`, the images may be of any type of whole numbers, from 0 to 65,535.
 
     Returns: `Parts`.
 
@@ -198,10 +253,14 @@ def read_npz(path):
         arrays = {name: npz[names[name]] for name in (
             'train_x', 'train_y', 'test_x', 'test_y', 'axes', 'class_names')
             if name in names}
+    if labels:
+        for name in {'train_x', 'test_x'} & arrays.keys():
+            arrays[name] = _as_labels(f'{path}: {name}', arrays[name])
     if 'train_x' not in arrays and 'test_x' not in arrays:
         raise ValueError(f'{path}: contains no train_x and no test_x, uint8 (N, H, W), '
                          '(N, C, H, W) or (N, H, W, C)')
-    parts = Parts(*(_check_arrays(path, arrays, part) if f'{part}_x' in arrays else None
+    dtypes = ('|u1', '<u2') if labels else ('|u1',)
+    parts = Parts(*(_check_arrays(path, arrays, part, dtypes) if f'{part}_x' in arrays else None
                     for part in ('train', 'test')))
     if 'train_y' not in arrays and 'test_y' not in arrays:
         return parts
@@ -210,11 +269,21 @@ def read_npz(path):
     return Parts(*(part and part._replace(class_names=names) for part in parts))
 
 
-def _check_arrays(path, arrays, part):
+def _as_labels(name, array):
+    """An array of labels as uint8, or as uint16 if one is above 255. Raises: ValueError."""
+    if array.dtype.kind not in 'iub':
+        raise ValueError(f'{name} must be whole numbers, the labels, but it is {array.dtype}')
+    if array.size and (array.min() < 0 or array.max() >= MAX_LABELS):
+        raise ValueError(f'{name} must be labels from 0 to {MAX_LABELS - 1}, but its values are '
+                         f'{array.min()} to {array.max()}')
+    return array.astype('u2' if array.size and array.max() > 255 else 'u1')
+
+
+def _check_arrays(path, arrays, part, dtypes):
     """The arrays of 'train' or 'test' as `Images`, whose classes have no names yet."""
     found = arrays[f'{part}_x']
     images = _with_channels(found, _axes(path, arrays, f'{part}_x'))
-    if images is None or images.dtype != 'u1' or not images.size:
+    if images is None or images.dtype.str not in dtypes or not images.size:
         raise ValueError(
             f'{path}: {part}_x must be uint8 (N, H, W), (N, C, H, W) or (N, H, W, C) with C 1 or 3,'
             f' but it is {found.dtype} {found.shape}')
@@ -266,10 +335,10 @@ def _with_channels(images, axes):
     return images if axes == 'NCHW' else images.transpose(0, 3, 1, 2)
 
 
-def read_amat(path):
+def read_amat(path, white=255):
     """Reads a file of H. Larochelle's binarized MNIST: a line of 0 and 1 for each image.
 
-    Returns: `Images`, 0 as black and 1 as white; square, without classes.
+    Returns: `Images`, 0 as black and 1 as `white`; square, without classes.
 
     Raises: ValueError for another file; OSError if it cannot be read.
     """
@@ -284,4 +353,4 @@ def read_amat(path):
             or not np.isin(others, np.frombuffer(b' \t\r\n', 'u1')).all():
         raise ValueError(f'{path}: it must have a line of 0 and 1 for each image, all square and '
                          'of one size')
-    return Images((values * 255).reshape(lines, 1, side, side), np.zeros(lines, 'i'))
+    return Images((values * white).reshape(lines, 1, side, side), np.zeros(lines, 'i'))

@@ -15,7 +15,7 @@ from wavenet.data.pixels import INTENSITY, luminance
 class Images(NamedTuple):
     """Images as they are read, before channels and levels are chosen."""
 
-    pixels: np.ndarray         # uint8 (N, C, H, W), C 1 or 3
+    pixels: np.ndarray         # uint8 (N, C, H, W), C 1 or 3; labels may be uint16
     class_ids: np.ndarray      # integers (N,), from 0
     class_names: Optional[tuple] = None  # by number; None where the data has no classes: all are 0
 
@@ -49,31 +49,36 @@ class ImageDataset(chainer.dataset.DatasetMixin):
         num_classes: number of classes, if other images of the same kind have more than these; by
             default, 1 + the largest of `class_ids`.
         class_names: the names of the classes, by number; None where the data has no classes.
+        labels: the values of `images`, uint8 or uint16, are labels from 0 to levels - 1: they are
+            the targets as they are. They have `channels` channels, or are gray.
 
     Attributes:
         flip: mirror each image, left to right, with probability 1/2, in epochs from 1 on, drawn as
             with `binarize`; False at first.
         shape: (C, H, W) of an image.
-        targets: uint8 (N, 1 or C, H, W); None with `binarize`.
+        targets: uint8 (N, 1 or C, H, W), labels may be uint16; None with `binarize`.
         intensities: the images, uint8 (N, 1 or C, H, W), with `binarize`; otherwise None.
         class_ids: int32 (N,).
         device: where batches are made.
     """
 
     def __init__(self, images, class_ids, channels, levels, binarize=False, seed=(0,),
-                 num_classes=None, class_names=None):
+                 num_classes=None, class_names=None, labels=False):
         if images.shape[1] == 3 and (images[0] == images[0, :1]).all() \
                 and (images == images[:, :1]).all():
             images = images[:, :1]  # gray, stored as RGB
         elif images.shape[1] == 3 and channels == 1:
+            if labels:
+                raise ValueError('labels of 3 channels cannot become 1 channel')
             images = luminance(images)
         self.flip = False
         self.shape = (channels,) + images.shape[2:]
         self.levels = levels
+        self.labels = labels
         self.seed = seed
         self.intensities = images if binarize else None
         # One byte per value for any number of levels; gray is copied when a batch is made
-        self.targets = None if binarize else \
+        self.targets = images if labels else None if binarize else \
             utils.quantize(INTENSITY, levels).astype('u1')[images]
         self.class_ids = class_ids.astype('i')
         self.num_classes = num_classes or 1 + int(class_ids.max())
@@ -92,7 +97,8 @@ class ImageDataset(chainer.dataset.DatasetMixin):
         """The images in words."""
         channels, height, width = self.shape
         colours = 'RGB' if channels == 3 else 'grayscale'
-        return f'{len(self):,} images of {height}×{width} ({colours}, {self.levels} levels)'
+        values = f'labels 0 to {self.levels - 1}' if self.labels else f'{self.levels} levels'
+        return f'{len(self):,} images of {height}×{width} ({colours}, {values})'
 
     def get_example(self, i):
         if not -len(self) <= i < len(self):

@@ -8,10 +8,17 @@ import numpy as np
 
 from wavenet import cli
 from wavenet.data import downloads, idx
-from wavenet.data.image_files import ENDINGS, read_amat, read_folder, read_image_file, read_npz
+from wavenet.data.image_files import (
+    ENDINGS,
+    check_labels,
+    read_amat,
+    read_folder,
+    read_image_file,
+    read_npz,
+)
 from wavenet.data.images import ImageDataset, Images
 from wavenet.data.split import SEED, Parts, hold_out, set_aside, take
-from wavenet.utils import check_levels, quantize
+from wavenet.utils import MAX_LABELS, check_levels, quantize
 
 DOWNLOADS = {'mnist': downloads.mnist, 'fashion-mnist': downloads.fashion_mnist,
              'cifar10': downloads.cifar10, 'cifar': downloads.cifar10}
@@ -35,7 +42,8 @@ class Origin(NamedTuple):
 
 
 def load_dataset(source, channels=3, levels=2, data=None, binarize=False, seed=0,
-                 test_limit=None, validation=None, *, split_seed=SEED, dataset_class=ImageDataset):
+                 test_limit=None, validation=None, *, labels=False, split_seed=SEED,
+                 dataset_class=ImageDataset):
     """Loads the training and the test images of a data set.
 
     Args:
@@ -44,7 +52,7 @@ def load_dataset(source, channels=3, levels=2, data=None, binarize=False, seed=0
             files or of Larochelle's .amat files; an .npz file (`image_files.read_npz`) or an .amat
             file. Without test images of its own, a tenth is held out (`split.hold_out`).
         channels: 3 or 1. Grayscale is copied to three channels; RGB becomes its luminance.
-        levels: number of values a channel of a pixel can take, 2 to 256.
+        levels: number of values a channel of a pixel can take, 2 to 256, or of labels to 65,536.
         data: folder with the files of mnist, fashion-mnist or cifar10; by default, they are
             downloaded.
         binarize: sample each pixel, black or white, with its intensity as the probability of white.
@@ -52,6 +60,8 @@ def load_dataset(source, channels=3, levels=2, data=None, binarize=False, seed=0
         seed: whole number, for this sampling.
         test_limit: number of test images to keep, the first ones; by default, all.
         validation: number of training images to set aside and return in place of the test images.
+        labels: values of pixels are labels, 0 to levels - 1, not intensities. Those of a file with
+            a palette are the numbers of its colours; digits has the labels 0 to 16.
         split_seed: whole number, for the images that are held out or set aside.
         dataset_class: `ImageDataset`, or a class with the same arguments and methods.
 
@@ -60,8 +70,8 @@ def load_dataset(source, channels=3, levels=2, data=None, binarize=False, seed=0
 
     Raises: ValueError or OSError, with one line that says what to do.
     """
-    _check_options(channels, levels, binarize)
-    parts = read(source, data)
+    _check_options(channels, levels, binarize, labels)
+    parts = read(source, data, labels)
     if parts.train is None:
         raise ValueError(f'{source}: there are only test images')
     split = None
@@ -69,13 +79,18 @@ def load_dataset(source, channels=3, levels=2, data=None, binarize=False, seed=0
         parts = hold_out(parts.train, split_seed)
         split = {'kind': 'stratified', 'seed': split_seed}
     _check_sizes(source, *parts)
-    _check_values(source, parts.train, levels)
+    if labels:
+        for part in parts:
+            check_labels(source, part.pixels, channels, levels)
+    else:
+        _check_values(source, parts.train, levels)
     # From all images, before the limit, so that a limit does not change the model
     num_classes = max(_count_classes(images) for images in parts)
     origin = Origin(checksum(parts.train), split)
     if validation:
         parts = set_aside(parts.train, validation, split_seed)
-    options = dict(channels=channels, levels=levels, binarize=binarize, num_classes=num_classes)
+    options = dict(channels=channels, levels=levels, binarize=binarize, num_classes=num_classes,
+                   labels=labels)
     train, test = [
         dataset_class(part.pixels, part.class_ids, seed=(seed, number),
                       class_names=part.class_names, **options)
@@ -85,13 +100,13 @@ def load_dataset(source, channels=3, levels=2, data=None, binarize=False, seed=0
 
 
 def load_images(source, channels, levels, data=None, binarize=False, seed=0, test_limit=None, *,
-                origin=None):
+                labels=False, origin=None):
     """Loads the images of a data set to measure a model on: its test images, or all of them where
     it does not have any.
 
     Args:
         source: as of `load_dataset`, or the path of a single image file.
-        channels, levels, data, binarize, seed, test_limit: as of `load_dataset`.
+        channels, levels, data, binarize, seed, test_limit, labels: as of `load_dataset`.
         origin: the `Origin` of the model's training images. If these images are the same, the ones
             that were held out are measured.
 
@@ -99,8 +114,8 @@ def load_images(source, channels, levels, data=None, binarize=False, seed=0, tes
 
     Raises: as `load_dataset`.
     """
-    _check_options(channels, levels, binarize)
-    parts = read(source, data)
+    _check_options(channels, levels, binarize, labels)
+    parts = read(source, data, labels)
     images = parts.train if parts.test is None else parts.test
     if parts.test is None and origin and origin.split and len(images.pixels) > 1:
         split = hold_out(images, origin.split['seed'])
@@ -108,14 +123,20 @@ def load_images(source, channels, levels, data=None, binarize=False, seed=0, tes
             images = split.test
     if not images.pixels.size:
         raise ValueError(f'{source}: there are no images')
+    if labels:
+        check_labels(source, images.pixels, channels, levels)
     num_classes = _count_classes(images)
     images = take(images, slice(test_limit))
     return ImageDataset(images.pixels, images.class_ids, channels, levels, binarize, (seed, 1),
-                        num_classes, images.class_names)
+                        num_classes, images.class_names, labels)
 
 
-def _check_options(channels, levels, binarize):
-    check_levels(levels)
+def _check_options(channels, levels, binarize, labels):
+    if not labels:
+        check_levels(levels)
+    elif binarize or not 2 <= levels <= MAX_LABELS:
+        raise ValueError(f'labels have 2 to {MAX_LABELS} levels, not {levels}, and are not '
+                         'binarized')
     if channels not in (1, 3):
         raise ValueError(f'channels must be 1 or 3, got {channels}')
     if binarize and levels != 2:
@@ -134,50 +155,53 @@ def checksum(images):
     return digest.hexdigest()[:16]
 
 
-def read(source, data=None):
-    """The training and the test images of a source, `Parts`, in the order of their files."""
+def read(source, data=None, labels=False):
+    """The training and the test images of a source, `Parts`, in the order of their files. With
+    `labels`, values are read as they are."""
     name = source.lower()
     if data is not None and name not in DOWNLOADS:
         raise ValueError(f'--data is for {", ".join(DOWNLOADS)}; for your own images, give their '
                          'path as the dataset')
     if name == 'digits':
-        return _read_digits()
+        return _read_digits(labels)
     if name in DOWNLOADS:
         return Parts(*DOWNLOADS[name](data))
     if os.path.isdir(source):
-        return _read_folder(source)
+        return _read_folder(source, labels)
     if os.path.isfile(source):
-        return _read_file(source)
+        return _read_file(source, labels)
     raise ValueError(f'unknown dataset {source!r}: give one of {", ".join(DATASETS)}, or the path '
                      'of a folder of images or of an .npz')
 
 
-def _read_digits():
+def _read_digits(labels):
     """The embedded digits (see README.md beside this file)."""
     with np.load(DIGITS) as npz:
-        pixels = (npz['images'] * 255.0 / 16 + 0.5).astype('u1')  # from {0, …, 16} to bytes
+        pixels = npz['images']                                    # {0, …, 16}
+        if not labels:
+            pixels = (pixels * 255.0 / 16 + 0.5).astype('u1')
         images = Images(pixels, npz['classes'], tuple('0123456789'))
     return Parts(take(images, slice(DIGITS_TRAIN)), take(images, slice(DIGITS_TRAIN, None)))
 
 
-def _read_folder(folder):
+def _read_folder(folder, labels):
     """A folder: of MNIST's files, of Larochelle's, or of images."""
     if idx.find(folder, idx.NAMES[0]):
         return Parts(*idx.read_folder(folder))
     if os.path.exists(os.path.join(folder, 'binarized_mnist_train.amat')):
-        return Parts(*[read_amat(os.path.join(folder, f'binarized_mnist_{part}.amat'))
+        return Parts(*[_read_file(os.path.join(folder, f'binarized_mnist_{part}.amat'), labels)
                        for part in ('train', 'test')])
     downloads.check_not_pickled(folder)
-    return read_folder(folder)
+    return read_folder(folder, labels)
 
 
-def _read_file(path):
+def _read_file(path, labels):
     ending = os.path.splitext(path)[1].lower()
     if ending == '.amat':
-        return Parts(read_amat(path))
+        return Parts(read_amat(path, 1 if labels else 255))
     if ending in ENDINGS:
-        return Parts(None, read_image_file(path))
-    return read_npz(path)
+        return Parts(None, read_image_file(path, labels))
+    return read_npz(path, labels)
 
 
 def _check_sizes(source, train, test):
@@ -198,12 +222,12 @@ def _check_values(source, images, levels):
         raise ValueError(
             f'{source}: its values, {least} to {most}, are taken as intensities from 0 to 255, so '
             f'all pixels would be level {first} of {levels}; give intensities from 0 to 255, or '
-            'more --levels')
+            'more --levels, or --labels if the values are labels')
     if most == least:
         cli.say(f'warning: {source}: all values of the training images are {most}')
     elif most < levels < 256:
         cli.say(f'warning: {source}: its largest value is {most}, and values are taken as '
-                'intensities from 0 to 255')
+                'intensities from 0 to 255; if they are labels, give --labels')
 
 
 # What loads each kind of data set. A family names its kind, see `wavenet.families.family.Family`.

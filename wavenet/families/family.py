@@ -5,6 +5,7 @@ cache for fast generation, and how to recognize files that others have written. 
 knows families only through the `Family` object, so a new model is one new place and one line in
 `wavenet/families/registry.py`. See docs/architecture.md.
 """
+import dataclasses
 from dataclasses import dataclass
 from typing import Any, Callable, NamedTuple, Optional
 
@@ -88,6 +89,11 @@ class Family:
     cache: Optional[Callable] = None
     recognize: Optional[Callable] = None
     prepare: Optional[Callable] = None
+
+    @property
+    def takes_labels(self):
+        """Whether the family has models of labels: see `wavenet.config.Config`."""
+        return any(field.name == 'one_hot' for field in dataclasses.fields(self.config))
 
     def __post_init__(self):
         object.__setattr__(self, 'build', float32_parameters(self.build))

@@ -19,6 +19,7 @@ from chainer import backend, function_node
 from chainer.utils import type_check
 
 from wavenet.functions import threads
+from wavenet.functions.label_convolution import label_convolution_2d
 from wavenet.functions.products import Columns, products_of
 
 LEAST_PARTS, MOST_PARTS = 4, 16  # of a batch, which the cores share
@@ -28,7 +29,9 @@ def masked_convolution_2d(x, W, b, mask, pad=0, relu=False):
     """`F.convolution_2d(x, W * mask, b, pad=pad)`, with less work.
 
     Args:
-        x: input (B, in_channels, H, W), floating, in any order of memory. B may be 0.
+        x: input (B, in_channels, H, W), floating, in any order of memory. B may be 0. Or labels,
+            int32 (B, C, H, W), in place of one channel of 0 and 1 for each kind of label; see
+            `label_convolution_2d`.
         W: weights (out_channels, in_channels, kh, kw), of the same dtype. Their gradient is 0 where
             the mask is 0.
         b: biases (out_channels,), of the same dtype, or None.
@@ -40,6 +43,9 @@ def masked_convolution_2d(x, W, b, mask, pad=0, relu=False):
 
     Raises: `chainer.utils.type_check.InvalidType` for shapes or dtypes that do not fit.
     """
+    if x.dtype.kind == 'i':
+        pads = pad if isinstance(pad, tuple) else (pad, pad)
+        return label_convolution_2d(x, W, b, mask, pads)
     return masked_chain_2d(x, [(W, b, mask, pad)], relu)
 
 

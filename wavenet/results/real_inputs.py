@@ -29,8 +29,8 @@ class RealInputs(ImageDataset):
     """
 
     def __init__(self, images, class_ids, channels, levels, binarize=False, **options):
-        if binarize:
-            raise ValueError('real inputs are not binarized')
+        if binarize or options.get('labels'):
+            raise ValueError('real inputs are intensities, not binarized and not labels')
         super().__init__(images, class_ids, channels, levels, binarize=True, **options)
         self.targets = utils.quantize(INTENSITY, levels).astype('u1')[self.intensities]
 

@@ -20,6 +20,8 @@ CONFIG_SIZE = 1 << 20  # bytes, at most
 # Where a trainer's snapshot keeps the model and, if there is one, its average
 TRAINER_PREFIX = 'updater/model:main/predictor/'
 AVERAGE_PREFIX = 'extensions/WeightAverage/predictor/'
+# Where our snapshots keep the settings of the training, a JSON text as in CONFIG
+SETTINGS = 'extensions/Settings/settings'
 NO_MODEL = 'it holds no model of a family that is known here'
 
 
@@ -69,15 +71,15 @@ def parameter_shapes(npz, prefix):
 
 
 def read_about(npz):
-    """The JSON object of `config`; an empty one where the file has none."""
+    """The JSON object of `config`; an empty one where the file has none.
+
+    A snapshot of a model of labels has its settings instead, since the shapes of the parameters do
+    not tell that they are labels.
+    """
+    about = _read_json(npz, CONFIG, 'config')
     if CONFIG not in npz.files:
-        return {}
-    shape, dtype = npz.header(CONFIG)
-    if shape or dtype.kind != 'U' or dtype.itemsize > CONFIG_SIZE:
-        raise ValueError('its config is not a text')
-    about = json.loads(str(npz[CONFIG][()]))
-    if not isinstance(about, dict):
-        raise ValueError('its config is not a JSON object')
+        settings = _read_json(npz, SETTINGS, 'settings')
+        about = settings if settings.get('one_hot') is True else {}
     for name in ('height', 'width'):
         if name in about and not (type(about[name]) is int and about[name] >= 1):
             raise ValueError(f'its {name} is {about[name]!r}')
@@ -85,6 +87,19 @@ def read_about(npz):
                        ('trained_classes', _are_numbers)):
         if about.get(name) is not None and not fits(about[name]):
             raise ValueError(f'its {name} is not valid')
+    return about
+
+
+def _read_json(npz, name, what):
+    """The JSON object under a name; an empty one where the file has none."""
+    if name not in npz.files:
+        return {}
+    shape, dtype = npz.header(name)
+    if shape or dtype.kind != 'U' or dtype.itemsize > CONFIG_SIZE:
+        raise ValueError(f'its {what} is not a text')
+    about = json.loads(str(npz[name][()]))
+    if not isinstance(about, dict):
+        raise ValueError(f'its {what} is not a JSON object')
     return about
 
 

@@ -109,7 +109,7 @@ def load_data(args, team):
     with team.one_first():  # it may have to be downloaded
         data = Data(*LOADERS[family.data](args.dataset, args.channels, args.levels, args.data,
                                           args.binarize, args.seed, args.test_limit,
-                                          args.validation))
+                                          args.validation, labels=args.labels))
     data.train.flip = args.flip
     if args.unconditional:
         for part in data:
@@ -144,9 +144,9 @@ def make_model(args, num_classes, load_model):
 
 def copy_weights(source, model, name):
     """Copies the weights of the model of --init, `name`. Raises: ValueError for another model."""
-    other = [f'{size} {value} (here {model.config.to_json().get(size)})'
-             for size, value in source.config.to_json().items()
-             if value != model.config.to_json().get(size)]
+    theirs, ours = source.config.to_json(), model.config.to_json()
+    other = [f'{size} {theirs.get(size, False)} (here {ours.get(size, False)})'
+             for size in {**theirs, **ours} if theirs.get(size) != ours.get(size)]
     if source.family != model.family:
         other = [f'{registry.get(source.family).title} (here {registry.get(model.family).title})']
     if other:
@@ -201,9 +201,10 @@ def make_run(args, team, data, model, sample_grid):
 def settings_of(args, data):
     """The options and sizes that a training must keep when it is resumed, JSON values by name."""
     _, height, width = data.train.shape
+    labels = dict(labels=True) if args.labels else {}
     return dict(data=data.train.origin.checksum, channels=args.channels, height=height, width=width,
                 images=len(data.train), levels=args.levels, loss=args.loss, binarize=args.binarize,
-                seed=args.seed, average=args.average, validation=args.validation)
+                seed=args.seed, average=args.average, validation=args.validation, **labels)
 
 
 def recipe_of(args):

@@ -21,7 +21,7 @@ from wavenet.training import finite
 
 NAME = r'snapshot_iter_(\d+)'
 SETTINGS = 'settings'  # the name under which `Settings` saves
-SETTINGS_PATH = f'extensions/Settings/{SETTINGS}'
+SETTINGS_PATH = model_file.SETTINGS
 PROGRESS_BAR = 'extension_triggers/ProgressBar/'  # what earlier versions add in a terminal
 KEPT = 3
 EVERY = 600  # seconds; an epoch may take hours
@@ -226,6 +226,8 @@ def _check_architecture(npz, model):
     if name not in (None, model.family):
         raise ValueError(f'it is of another architecture: {name} (here {model.family})')
     ours = model.config.to_json()
+    if bool(sizes.get('one_hot')) != model.config.one_hot:
+        raise ValueError(f'it was trained with{"out" * model.config.one_hot} --labels')
     other = [f'{size} {sizes[size]} (here {value})' for size, value in ours.items()
              if size in sizes and sizes[size] != value]
     if not other:
@@ -236,13 +238,14 @@ def _check_architecture(npz, model):
 def _recorded_model(npz, shapes):
     """The name of the model in a snapshot, or None, and its sizes, a dict.
 
-    The shapes of the parameters tell them if a family recognizes them, otherwise the settings.
+    The shapes of the parameters tell them if a family recognizes them, otherwise the settings. The
+    shapes do not tell labels.
     """
+    settings = json.loads(str(npz[SETTINGS_PATH])) if SETTINGS_PATH in npz.files else {}
     found = registry.recognize(shapes)
-    if found:
+    if found and not settings.get('one_hot'):
         family, config = found
         return family.name, config.to_json()
-    settings = json.loads(str(npz[SETTINGS_PATH])) if SETTINGS_PATH in npz.files else {}
     return settings.get('model'), settings
 
 

@@ -24,6 +24,7 @@ from wavenet.families.pixelcnn.weights import (
 from wavenet.families.state import PixelState
 from wavenet.functions import threads
 from wavenet.functions.colour_order import ColourOrder
+from wavenet.functions.label_convolution import label_tables, look_up, to_labels
 
 
 class GatedCache(PixelState):
@@ -46,12 +47,15 @@ class GatedCache(PixelState):
         self.wait = lambda: None                             # for what is computed ahead
         blocks = [model.conv1] + list(model.blocks)
         hidden = ColourOrder(len(model.conv1.horizontal_output.W), colors)
-        self.row = xp.zeros((colors, 3 + width + 3, batch), 'f')   # values, with a border of zeros
-        self.pixel = xp.zeros((colors, batch), 'f')                # values of the current pixel
-        weights = VerticalWeights(blocks, hidden)
-        self.vertical = [VerticalStack(blocks, weights, hidden, width, class_ids, images)
+        # K labels, or 0 for intensities. Labels are looked up, and the label K stands for none.
+        self.kinds = kinds = model.distribution.levels if model.config.one_hot else 0
+        # Values, with a border, and intensities of the current pixel
+        self.row = xp.full((colors, 3 + width + 3, batch), kinds, 'i' if kinds else 'f')
+        self.pixel = xp.zeros((colors, batch), 'f')
+        weights = VerticalWeights(blocks, hidden, kinds and colors)
+        self.vertical = [VerticalStack(blocks, weights, hidden, self.row, class_ids, images)
                          for images in threads.parts_of(batch, -(-batch // cores))]
-        self.horizontal = HorizontalStack(blocks, hidden, self.pixel)
+        self.horizontal = HorizontalStack(blocks, hidden, self.pixel, kinds)
         self.colour_steps = _colour_steps(model, hidden, self.horizontal, batch)
 
     def run(self, uniforms, given, progress):
@@ -100,8 +104,12 @@ class GatedCache(PixelState):
 
     def set_value(self, j, k, value):
         """Sets the value (B,) of colour k of pixel j, for the colours and pixels after it."""
+        if self.kinds:
+            value = to_labels(value, self.kinds)
+            self.horizontal.see_label(k, value)
+        else:
+            self.pixel[k] = value
         self.row[k, 3 + j] = value
-        self.pixel[k] = value
 
     def end_pixel(self, j):
         self.horizontal.end_pixel(self.row[:, j + 1:j + 4])
@@ -147,20 +155,27 @@ class HorizontalStack:
     """The horizontal stack of the current pixel.
 
     `maps` (n, hidden, B) comes out of its n blocks. `from_left` and `from_both` (n, 2, hidden, B)
-    are what its gates get of the pixels to the left, and of these and the vertical stack.
+    are what its gates get of the pixels to the left, and of these and the vertical stack. Of
+    labels, `from_both` also holds what the first block gets of the earlier colours of the pixel.
     """
 
-    def __init__(self, blocks, hidden, pixel):
+    def __init__(self, blocks, hidden, pixel, kinds):
         self.xp = xp = blocks[0].xp
         n, size, (colors, batch) = len(blocks), hidden.count, pixel.shape
-        self.hidden, self.pixel = hidden, pixel
+        self.hidden, self.pixel, self.kinds = hidden, pixel, kinds
         self.maps = xp.zeros((n, size, batch), 'f')
         self.from_left, self.from_both = xp.zeros((2, n, 2, size, batch), 'f')
 
-        values = ColourOrder(colors, colors)
+        values = ColourOrder(colors * max(kinds, 1), colors)
         kernels = [gate_weights(block, hidden, values if n == 0 else hidden)
                    for n, block in enumerate(blocks)]        # (2 hidden, inputs, ksize) each
-        self.weights_left_of_values = kernels[0][:, :, :3].reshape(2 * size, 3 * colors)
+        if kinds:
+            by_colour = kernels[0].reshape(2 * size, colors, kinds, -1)
+            tables = label_tables(by_colour.swapaxes(1, 2).reshape(kernels[0].shape), colors)
+            self.tables = xp.moveaxis(tables, 1, 0)          # (C, 7, K + 1, 2 hidden)
+            kernels[0] = kernels[0][:, :0]                   # no product with the pixel's values
+        else:
+            self.weights_left_of_values = kernels[0][:, :, :3].reshape(2 * size, 3 * colors)
         self.weights_left = xp.array([W[:, :, 0] for W in kernels[1:]], 'f').reshape(
             n - 1, 2 * size, size)
 
@@ -183,7 +198,7 @@ class HorizontalStack:
         steps = []
         for k, (t_and_s, output) in enumerate(zip(gates, outputs)):
             of = hidden.of(k)
-            x = before[:hidden.until(k)] if number else self.pixel[:k]
+            x = before[:hidden.until(k)] if number else self.pixel[:0 if self.kinds else k]
             y = t_and_s.reshape(-1, t_and_s.shape[2])
             conv = Product(xp.ascontiguousarray(W[:, of, :len(x)].reshape(len(y), len(x))), x, y)
             steps.append(BlockStep(
@@ -198,11 +213,21 @@ class HorizontalStack:
         """from_vertical: what the gates get of the vertical stack, (n, 2, hidden, images)"""
         self.xp.add(from_vertical, self.from_left[..., images], out=self.from_both[..., images])
 
+    def see_label(self, k, label):
+        """label: of colour k of this pixel, (B,). The weights of colours up to k are 0."""
+        both = self.from_both[0]
+        both += look_up(self.tables[k, 3:4], label[None]).T.reshape(both.shape)
+
     def end_pixel(self, values):
         """values: those of this pixel and of the two before, (C, 3, B)"""
         n, _, size, batch = self.from_left.shape
         from_left = self.from_left.reshape(n, 2 * size, batch)
-        self.xp.dot(self.weights_left_of_values, values.reshape(-1, batch), out=from_left[0])
+        values = values.reshape(-1, batch)                   # (3 C, B), the colours first
+        if self.kinds:
+            tables = self.tables[:, :3].reshape(-1, *self.tables.shape[2:])
+            from_left[0] = look_up(tables, values).T
+        else:
+            self.xp.dot(self.weights_left_of_values, values, out=from_left[0])
         self.xp.matmul(self.weights_left, self.maps[:-1], out=from_left[1:])
 
 
@@ -213,20 +238,25 @@ class VerticalWeights:
     author's form the one above that, too. In the paper's form a kernel also sees the row itself.
 
     Attributes:
-        first: for conv1, which sees four rows of values: 7 arrays (2 hidden, 4 C).
+        first: for conv1, which sees four rows of values: 7 arrays (2 hidden, 4 C), or for labels
+            (4 C, K + 1, 2 hidden), to look them up.
         above: for the other blocks and the known rows: 3 arrays (n - 1, 2 hidden, known · hidden).
         own: for each other block and the row itself: 3 arrays (2 hidden, hidden), or none.
         to_h: for each block, from the vertical stack to the horizontal one, (2, hidden, hidden).
     """
 
-    def __init__(self, blocks, hidden):
+    def __init__(self, blocks, hidden, colors_of_labels):
         xp, size, n = blocks[0].xp, hidden.count, len(blocks) - 1
         kernels = [_halve(xp.stack([link.W.array for link in (
             block.vertical_conv_t, block.vertical_conv_s)])) for block in blocks]
         # (2, hidden, inputs, rows, columns) each
-        self.first = [
-            xp.ascontiguousarray(kernels[0][..., dx].transpose(0, 1, 3, 2)).reshape(2 * size, -1)
-            for dx in range(7)]
+        if colors_of_labels:
+            first = kernels[0].reshape(2 * size, *kernels[0].shape[2:])
+            tables = [label_tables(first[..., dx], colors_of_labels) for dx in range(7)]
+            self.first = [table.reshape(-1, *table.shape[2:]) for table in tables]
+        else:
+            self.first = [xp.ascontiguousarray(
+                kernels[0][..., dx].transpose(0, 1, 3, 2)).reshape(2 * size, -1) for dx in range(7)]
         self.known = known = 2 if blocks[0].form == 'author' else 1
         self.above = [xp.zeros((n, 2 * size, known * size), 'f') for _ in range(3)]
         self.own = []
@@ -256,17 +286,19 @@ class VerticalStack:
     while the horizontal stack still generates the current row.
     """
 
-    def __init__(self, blocks, weights, hidden, width, class_ids, images):
+    def __init__(self, blocks, weights, hidden, row, class_ids, images):
         self.xp = xp = blocks[0].xp
         self.images = images
         class_ids = class_ids[images]
         batch, size, n, known = len(class_ids), hidden.count, len(blocks) - 1, weights.known
+        width = row.shape[1] - 6
         self.to_h = xp.zeros((n + 1, 2, size, width, batch), 'f')
 
-        # Four rows of values, with three columns of zeros on either side. Each of the 7 columns of
-        # the kernel is multiplied by the pixels that it sees, for all pixels of a row.
-        colors = blocks[0].vertical_conv_t.W.shape[1]
-        self.values = xp.zeros((4, colors, width + 6, batch), 'f')
+        # Four rows like `row`, which holds nothing yet, with three columns of its border on either
+        # side. Each of the 7 columns of the kernel is multiplied by the pixels that it sees, for
+        # all pixels of a row.
+        colors = len(row)
+        self.values = xp.stack([row[..., images]] * 4)       # (4, C, W + 6, B)
         seen = self.values.reshape(4 * colors, -1)
         self.first = [(W, seen[:, dx * batch:(dx + width) * batch])
                       for dx, W in enumerate(weights.first)]
@@ -294,7 +326,10 @@ class VerticalStack:
         gates[...] = 0
         for number, (bias, class_v, W_to_h, bias_to_h) in enumerate(self.layers):
             for W, x in self.own[number - 1] if number else self.first:
-                matmul(W, x, out=part)
+                if W.ndim == 3:                              # tables to look labels up
+                    part[...] = look_up(W, x).T
+                else:
+                    matmul(W, x, out=part)
                 gates += part
             gates += bias
             to_h = self.to_h[number]

@@ -2,7 +2,7 @@
 from wavenet.families.family import Option
 from wavenet.families.gated.model import FORMS, GatedConfig
 from wavenet.families.pixelcnn.config import OPTIONS as PIXELCNN_OPTIONS
-from wavenet.families.pixelcnn.config import count_blocks, with_biases
+from wavenet.families.pixelcnn.config import count_blocks, input_channels, with_biases
 
 
 def configure(args, num_classes):
@@ -10,7 +10,7 @@ def configure(args, num_classes):
     return GatedConfig(
         in_channels=args.channels, hidden_dims=args.hidden_dim, block_num=args.blocks_num,
         out_hidden_dims=args.out_hidden_dim, out_dims=1 if args.loss == 'sigmoid' else args.levels,
-        num_classes=num_classes, form=args.form)
+        num_classes=num_classes, form=args.form, one_hot=args.labels)
 
 
 HIDDEN_DIM, *OTHERS = PIXELCNN_OPTIONS
@@ -27,7 +27,7 @@ def shapes(config):
     maps = config.hidden_dims
     for n in range(1 + config.block_num):
         block, inputs, ksize = (
-            (f'blocks/{n - 1}', maps, 3) if n else ('conv1', config.in_channels, 7))
+            (f'blocks/{n - 1}', maps, 3) if n else ('conv1', input_channels(config), 7))
         for gate in 'ts':
             weights[f'{block}/vertical_conv_{gate}'] = (maps, inputs, ksize // 2 + 1, ksize)
             weights[f'{block}/v_to_h_conv_{gate}'] = (maps, maps, 1, 1)

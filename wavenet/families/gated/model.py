@@ -46,11 +46,12 @@ import chainer.links as L
 import numpy as np
 
 from wavenet import distributions
-from wavenet.config import Config, size
+from wavenet.config import Config, flag, size
 from wavenet.families.gated.gates import gates
+from wavenet.functions.label_convolution import to_labels
 from wavenet.functions.masked_convolution import masked_convolution_2d
 from wavenet.functions.precision import float32_parameters
-from wavenet.models import MaskedConvolution2D, output_stack
+from wavenet.models import MaskedConvolution2D, first_weights, output_stack
 
 FORMS = ('author', 'paper')
 NUM_CLASSES = 10
@@ -68,17 +69,18 @@ class GatedBlock(chainer.Chain):
         last: whether this is the last block, whose vertical stack nothing reads.
         colors: number of colour groups.
         num_classes: number of classes.
+        kinds: input channels of each colour, only one of which is not 0; 1 for intensities.
     """
 
     def __init__(self, in_channels, out_channels, ksize, mask='B', form='paper', last=False,
-                 colors=3, num_classes=NUM_CLASSES):
+                 colors=3, num_classes=NUM_CLASSES, kinds=1):
         super().__init__()
         half = ksize // 2
         self.form = form
         self.last = last
         # A sigmoid halves what passes a gate, and embeddings of variance 1 outweigh the
         # convolutions: from the author's start the loss falls more slowly.
-        start = None if form == 'author' else chainer.initializers.LeCunNormal(scale=2)
+        start = first_weights(kinds, scale=1 if form == 'author' else 2)
         vertical = dict(in_channels=in_channels, out_channels=out_channels, ksize=(half + 1, ksize),
                         initialW=start)
         horizontal = dict(in_channels=in_channels, out_channels=out_channels, ksize=(1, ksize),
@@ -113,7 +115,8 @@ class GatedBlock(chainer.Chain):
     def forward(self, v, h, class_ids):
         """
         Args:
-            v, h: the vertical and the horizontal stack, (B, in_channels, H, W) each.
+            v, h: the vertical and the horizontal stack, (B, in_channels, H, W) each; labels in the
+                first block are int32 (B, C, H, W), see `masked_convolution_2d`.
             class_ids: int32 (B,).
 
         Returns: both, (B, out_channels, H, W) each; the vertical one is None in the last block.
@@ -187,6 +190,7 @@ class GatedConfig(Config):
     out_dims: int = size()
     num_classes: int = size()
     form: str = 'paper'
+    one_hot: bool = flag()
 
     def __post_init__(self):
         super().__post_init__()
@@ -205,6 +209,7 @@ class GatedPixelCNN(chainer.Chain):
         out_dims: levels of a value; 1 for one logit that a value is 1.
         num_classes: number of classes; 1 for an unconditional model.
         form: 'paper' or 'author', see the module.
+        one_hot: whether levels are labels, as in `wavenet.models.PixelCNN`.
 
     Attributes:
         config: the arguments.
@@ -220,17 +225,19 @@ class GatedPixelCNN(chainer.Chain):
 
     @float32_parameters
     def __init__(self, in_channels, hidden_dims, block_num, out_hidden_dims, out_dims,
-                 num_classes=NUM_CLASSES, form='paper'):
+                 num_classes=NUM_CLASSES, form='paper', one_hot=False):
         super().__init__()
         self.config = GatedConfig(in_channels, hidden_dims, block_num, out_hidden_dims, out_dims,
-                                  num_classes, form)
+                                  num_classes, form, one_hot)
         self.in_channels, self.out_dims, self.num_classes = in_channels, out_dims, num_classes
         self.distribution = distributions.of_outputs(out_dims)
 
         colors = in_channels
+        kinds = self.distribution.levels if one_hot else 1
         with self.init_scope():
-            self.conv1 = GatedBlock(in_channels, hidden_dims, 7, 'A', form, last=block_num == 0,
-                                    colors=colors, num_classes=num_classes)
+            self.conv1 = GatedBlock(
+                kinds * in_channels, hidden_dims, 7, 'A', form, last=block_num == 0, colors=colors,
+                num_classes=num_classes, kinds=kinds)
             self.blocks = GatedBlockList(block_num, hidden_dims, form, colors, num_classes)
             self.conv2 = MaskedConvolution2D(hidden_dims, out_hidden_dims, 1, colors=colors)
             self.conv4 = MaskedConvolution2D(
@@ -248,6 +255,8 @@ class GatedPixelCNN(chainer.Chain):
             class_ids = self.xp.zeros(len(x), 'i')
         if class_ids is None:
             raise ValueError('this model is conditioned on the class: give class_ids')
+        if self.config.one_hot:
+            x = to_labels(x, self.distribution.levels)   # int32, in place of (B, levels · C, H, W)
         v, h = self.conv1(x, x, class_ids)   # (B, hidden_dims, H, W) each
         h = self.blocks(v, h, class_ids, self.dropout)
         return output_stack(h, self.conv2, self.conv4, self.in_channels)

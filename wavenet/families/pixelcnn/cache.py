@@ -12,6 +12,7 @@ import numpy as np
 
 from wavenet.families.pixelcnn.weights import (
     Product,
+    label_patch_tables,
     layer_orders,
     patch_weights,
     pixel_products,
@@ -19,6 +20,7 @@ from wavenet.families.pixelcnn.weights import (
     sorted_weights,
 )
 from wavenet.families.state import PixelState
+from wavenet.functions.label_convolution import look_up, to_labels
 
 
 class Cache(PixelState):
@@ -41,9 +43,10 @@ class Cache(PixelState):
         super().__init__(model, samples)
         batch, colors, _, width = samples.shape
         orders = layer_orders(model)
-        self.patch = Patch(colors, width, batch)
+        make_patch = LabelPatch if model.config.one_hot else Patch
+        self.patch = make_patch(model, orders.hidden, width, batch)
         self.neighbours = Neighbours(list(model.blocks), orders.half, width, batch)
-        self.colour_steps = _colour_steps(model, orders, self.patch.seen, self.neighbours, batch)
+        self.colour_steps = _colour_steps(model, orders, self.neighbours, batch)
 
     # These are called pixel by pixel, in the order of the pixels and of the colours.
 
@@ -58,10 +61,9 @@ class Cache(PixelState):
     def logits(self, k):
         """The logits of colour k of the current pixel, (B, out_dims)."""
         dot, maximum = np.dot, np.maximum
-        conv1, blocks, before_conv2, conv2, conv4, zeros = self.colour_steps[k]
+        h, blocks, before_conv2, conv2, conv4, zeros = self.colour_steps[k]
         zero_hidden, zero_half, zero_out = zeros
-        W, x, h = conv1
-        dot(W, x, out=h)
+        self.patch.convolve(k, h)
         for before1, (W1, x1, y1), (W2, x2, y2), context, (W3, x3, y3) in blocks:
             maximum(h, zero_hidden, out=before1)
             dot(W1, x1, out=y1)
@@ -86,13 +88,14 @@ class Cache(PixelState):
 
 
 class Patch:
-    """The values around a pixel that conv1 sees.
+    """conv1, and the values around a pixel that it sees.
 
     `seen` (25 C, B) holds a row of ones for the bias, the 3 × 7 values of the rows above, the 3
     values to the left, and the values of the pixel itself but for the last colour.
     """
 
-    def __init__(self, colors, width, batch):
+    def __init__(self, model, hidden, width, batch):
+        colors = model.in_channels
         # Three rows above and the current row, with three columns of zeros on either side
         self.values = np.zeros((colors, 4, 3 + width + 3, batch), 'f')
         self.seen = np.zeros((25 * colors, batch), 'f')
@@ -100,6 +103,9 @@ class Patch:
         above, left, self.pixel = np.split(self.seen[1:], [21 * colors, 24 * colors])
         self.above = above.reshape(colors, 3, 7, batch)
         self.left = left.reshape(colors, 3, batch)
+        self.products = products_by_colour(
+            patch_weights(model.conv1, hidden), hidden,
+            [1 + 24 * colors + k for k in range(colors)], self.seen, _zeros(hidden.count, batch))
 
     def start_row(self):
         self.values[:, :3] = self.values[:, 1:].copy()       # a copy, since they overlap
@@ -111,6 +117,46 @@ class Patch:
     def set_value(self, j, k, value):
         self.values[k, 3, 3 + j] = value
         self.pixel[k:k + 1] = value                          # nothing for the last colour
+
+    def convolve(self, k, h):
+        """Writes conv1's maps of colour k, (maps, B), to h."""
+        W, x, _ = self.products[k]
+        np.dot(W, x, out=h)
+
+
+class LabelPatch:
+    """The same where values are labels, for which conv1 has columns of weights to look up.
+
+    The labels around a pixel are looked up when the pixel begins, and its own labels as soon as
+    they are known: `maps` (hidden, B) is their sum. K, the number of labels, stands for no label.
+    """
+
+    def __init__(self, model, hidden, width, batch):
+        self.hidden, self.kinds = hidden, model.distribution.levels
+        colors = model.in_channels
+        self.labels = np.full((colors, 4, 3 + width + 3, batch), self.kinds)
+        above, left, pixel = label_patch_tables(model.conv1, hidden, colors)
+        self.around = np.concatenate([above, left])          # (24 C, K + 1, hidden)
+        self.pixel = pixel[:, None]                          # (C, 1, K + 1, hidden)
+        self.bias = model.conv1.b.array[hidden.order][:, None]
+        self.maps = _zeros(hidden.count, batch)
+
+    def start_row(self):
+        self.labels[:, :3] = self.labels[:, 1:].copy()
+
+    def start_pixel(self, j):
+        batch = self.labels.shape[3]
+        seen = [self.labels[:, :3, j:j + 7], self.labels[:, 3, j:j + 3]]
+        seen = np.concatenate([labels.reshape(-1, batch) for labels in seen])     # (24 C, B)
+        np.add(look_up(self.around, seen).T, self.bias, out=self.maps)
+
+    def set_value(self, j, k, value):
+        label = to_labels(value, self.kinds)
+        self.labels[k, 3, 3 + j] = label
+        self.maps += look_up(self.pixel[k], label[None]).T   # 0 for colours that do not see it
+
+    def convolve(self, k, h):
+        h[...] = self.maps[self.hidden.of(k)]
 
 
 class Neighbours:
@@ -161,7 +207,7 @@ class BlockStep(NamedTuple):
 
 class ColourStep(NamedTuple):
     """The arrays with which one colour goes through the network."""
-    conv1: Product
+    h: np.ndarray             # the colour's maps between the blocks
     blocks: list              # of BlockStep
     before_conv2: np.ndarray  # the colour's maps before conv2, after their ReLU
     conv2: Product
@@ -171,19 +217,17 @@ class ColourStep(NamedTuple):
     zeros: tuple
 
 
-def _colour_steps(model, orders, patch, neighbours, batch):
+def _colour_steps(model, orders, neighbours, batch):
     """A list of `ColourStep`, one for each colour."""
     hidden, half, out_hidden, out = orders
     colors = model.in_channels
     h = _zeros(hidden.count, batch)
     before_conv2, before_conv4 = [_below_ones(order.count, batch) for order in (hidden, out_hidden)]
-    conv1 = products_by_colour(patch_weights(model.conv1, hidden), hidden,
-                               [1 + 24 * colors + k for k in range(colors)], patch, h)
     conv2 = pixel_products(model.conv2, hidden, out_hidden, before_conv2, before_conv4[1:])
     conv4 = pixel_products(model.conv4, out_hidden, out, before_conv4, _zeros(out.count, batch))
     blocks = _block_steps(model.blocks, orders, neighbours, batch)
     return [ColourStep(
-        conv1[k], [steps[k] for steps in blocks], before_conv2[1:][hidden.of(k)], conv2[k],
+        h[hidden.of(k)], [steps[k] for steps in blocks], before_conv2[1:][hidden.of(k)], conv2[k],
         conv4[k], tuple(_zeros(len(order.order[order.of(k)]), batch)
                         for order in (hidden, half, out_hidden)))
         for k in range(colors)]

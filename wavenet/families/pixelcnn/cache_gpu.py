@@ -15,6 +15,7 @@ import numpy as np
 from chainer.backends import cuda
 
 from wavenet.families.pixelcnn.weights import (
+    label_patch_tables,
     layer_orders,
     patch_weights,
     pixel_weights,
@@ -74,7 +75,8 @@ def draw_rows(model, samples, first_row, uniforms, progress, temperature=1.0):
     weights_above = _weights_above(model, orders.half)
 
     sizes = [np.int32(size) for size in (
-        height, width, colors, n, hidden, half, out_hidden, model.out_dims)]
+        height, width, colors, n, hidden, half, out_hidden, model.out_dims,
+        model.distribution.levels if model.config.one_hot else 0)]
     weights = _kernel_weights(model, orders, temperature)
     of_one_pixel = [xp.zeros((batch, count), 'f') for count in (
         25 * colors - 1, hidden, (n + 1) * hidden, n * half, out_hidden, model.distribution.levels)]
@@ -113,12 +115,20 @@ def _kernel_weights(model, orders, temperature):
         return [W, b]
 
     arrays = [
-        *patch_weights(model.conv1, hidden), *pixel_weights(model.conv2, hidden, out_hidden),
+        *_conv1_weights(model, hidden), *pixel_weights(model.conv2, hidden, out_hidden),
         *[array / np.float32(temperature)
           for array in pixel_weights(model.conv4, out_hidden, out)], left,
         *of_the_blocks('conv1', hidden, half), *of_the_blocks('conv2', half, half),
         *of_the_blocks('conv3', half, hidden)]
     return [xp.ascontiguousarray(array) for array in arrays]
+
+
+def _conv1_weights(model, hidden):
+    """The weights and biases of conv1; of labels, (25 C, K, hidden), to look them up."""
+    if not model.config.one_hot:
+        return patch_weights(model.conv1, hidden)
+    tables = model.xp.concatenate(label_patch_tables(model.conv1, hidden, model.in_channels))
+    return tables[:, :-1], model.conv1.b.array[hidden.order]
 
 
 def _draw_row(batch, args):

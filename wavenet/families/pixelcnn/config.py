@@ -7,7 +7,8 @@ def configure(args, num_classes):
     """The sizes that the options of train.py name. The model knows no classes."""
     return PixelCNNConfig(
         in_channels=args.channels, hidden_dims=2 * args.hidden_dim, block_num=args.blocks_num,
-        out_hidden_dims=args.out_hidden_dim, out_dims=1 if args.loss == 'sigmoid' else args.levels)
+        out_hidden_dims=args.out_hidden_dim, out_dims=1 if args.loss == 'sigmoid' else args.levels,
+        one_hot=args.labels)
 
 
 OPTIONS = (
@@ -20,7 +21,7 @@ OPTIONS = (
 def shapes(config):
     """The parameters of a `wavenet.models.PixelCNN`: names → shapes."""
     half = config.hidden_dims // 2
-    weights = {'conv1': (config.hidden_dims, config.in_channels, 7, 7)}
+    weights = {'conv1': (config.hidden_dims, input_channels(config), 7, 7)}
     for n in range(config.block_num):
         weights[f'blocks/{n}/conv1'] = (half, config.hidden_dims, 1, 1)
         weights[f'blocks/{n}/conv2'] = (half, half, 3, 3)
@@ -28,6 +29,11 @@ def shapes(config):
     weights['conv2'] = (config.out_hidden_dims, config.hidden_dims, 1, 1)
     weights['conv4'] = (config.out_dims * config.in_channels, config.out_hidden_dims, 1, 1)
     return with_biases(weights)
+
+
+def input_channels(config):
+    """The channels that the first layer sees: one for each level of each colour of labels."""
+    return config.in_channels * (max(config.out_dims, 2) if config.one_hot else 1)
 
 
 def with_biases(weights):

@@ -15,6 +15,10 @@
 //   maps        (blocks, images, width + 2, half): what the 3x3 convolutions see of this row, with
 //               a column of zeros on either side
 //   patch, …    arrays of one pixel, (images, ...)
+//
+// Where values are labels, kinds is their number, conv1_W holds a column for each label of each
+// place that conv1 sees, (places, kinds, outputs), and patch holds labels, -1 outside of the image.
+// For intensities, kinds is 0.
 
 // The number of maps of the colours before colour k
 __device__ int first(int maps, int colors, int k)
@@ -27,15 +31,27 @@ __device__ float relu(float x)
     return x < 0 ? 0 : x;  // NaN stays NaN
 }
 
+// A value in [0, 1] as conv1 takes it: of labels, the label
+__device__ float patch_value(float value, int kinds)
+{
+    return kinds ? rintf(value * (kinds - 1)) : value;
+}
+
+// The sum over the threads of a warp, which all of them get
+__device__ float sum_of_warp(float sum)
+{
+    for (int other = 16; other > 0; other /= 2)
+        sum += __shfl_xor_sync(0xffffffff, sum, other);
+    return sum;
+}
+
 // The sum of w[i] * x[i]. The threads of a warp compute it together, and all of them get it.
 __device__ float dot(const float* w, const float* x, int n)
 {
     float sum = 0;
     for (int i = threadIdx.x % 32; i < n; i += 32)
         sum += w[i] * x[i];
-    for (int other = 16; other > 0; other /= 2)
-        sum += __shfl_xor_sync(0xffffffff, sum, other);
-    return sum;
+    return sum_of_warp(sum);
 }
 
 // Computes the maps `begin` to `end` of W x + b, where only the first `seen` inputs count, and
@@ -48,6 +64,23 @@ __device__ void layer(const float* W, const float* b, int inputs, int begin, int
         float value = b[map] + dot(W + map * inputs, x, seen);
         if (threadIdx.x % 32 == 0)
             use(map, value);
+    }
+    __syncthreads();
+}
+
+// The same for conv1 where x are labels, whose columns of weights W are added.
+template <typename Use>
+__device__ void label_layer(const float* W, const float* b, int outputs, int kinds, int begin,
+                            int end, const float* x, int seen, Use use)
+{
+    for (int map = begin + threadIdx.x / 32; map < end; map += blockDim.x / 32) {
+        float sum = 0;
+        for (int i = threadIdx.x % 32; i < seen; i += 32)
+            if (x[i] >= 0 && x[i] < kinds)
+                sum += W[((long long)i * kinds + (int)x[i]) * outputs + map];
+        sum = sum_of_warp(sum);
+        if (threadIdx.x % 32 == 0)
+            use(map, b[map] + sum);
     }
     __syncthreads();
 }
@@ -80,7 +113,7 @@ __device__ int draw(float* p, int outputs, double uniform)
 
 extern "C" __global__ void __launch_bounds__(1024) draw_row(
     int row, int is_given, int height, int width,
-    int colors, int blocks, int hidden, int half, int out_hidden, int outputs,
+    int colors, int blocks, int hidden, int half, int out_hidden, int outputs, int kinds,
     const float* conv1_W, const float* conv1_b, const float* conv2_W, const float* conv2_b,
     const float* conv4_W, const float* conv4_b, const float* left,
     const float* blocks1_W, const float* blocks1_b, const float* blocks2_W, const float* blocks2_b,
@@ -105,7 +138,7 @@ extern "C" __global__ void __launch_bounds__(1024) draw_row(
             int y = above ? row - 3 + i % 21 / 7 : row;
             int x = j - 3 + (above ? i % 7 : left_i % 3);
             patch[i] = y >= 0 && x >= 0 && x < width
-                ? samples[(color * height + y) * width + x] : 0;
+                ? patch_value(samples[(color * height + y) * width + x], kinds) : kinds ? -1 : 0;
         }
         for (int i = thread / 32; i < blocks * half; i += threads / 32) {
             long long place = (long long)(i / half) * images + image;
@@ -122,11 +155,16 @@ extern "C" __global__ void __launch_bounds__(1024) draw_row(
             int out_begin = first(out_hidden, colors, k);
             int out_end = first(out_hidden, colors, k + 1);
 
-            layer(conv1_W, conv1_b, seen_around + colors - 1, hidden_begin, hidden_end,
-                  patch, seen_around + k, [&](int map, float value) {
-                      h[map] = value;
-                      before1[map] = relu(value);
-                  });
+            auto start = [&](int map, float value) {
+                h[map] = value;
+                before1[map] = relu(value);
+            };
+            if (kinds)
+                label_layer(conv1_W, conv1_b, hidden, kinds, hidden_begin, hidden_end,
+                            patch, seen_around + k, start);
+            else
+                layer(conv1_W, conv1_b, seen_around + colors - 1, hidden_begin, hidden_end,
+                      patch, seen_around + k, start);
             for (int block = 0; block < blocks; ++block) {
                 long long place = (long long)block * images + image;
                 float* one = before1 + block * hidden;
@@ -161,7 +199,7 @@ extern "C" __global__ void __launch_bounds__(1024) draw_row(
                     *value = draw(logits, outputs, uniforms[(j * colors + k) * images + image])
                         / (double)(max(outputs, 2) - 1);
                 if (k < colors - 1)
-                    patch[seen_around + k] = *value;
+                    patch[seen_around + k] = patch_value(*value, kinds);
             }
             __syncthreads();
         }

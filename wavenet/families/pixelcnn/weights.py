@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from chainer import backend
 
 from wavenet.functions.colour_order import ColourOrder
+from wavenet.functions.label_convolution import label_tables
 
 
 class LayerOrders(NamedTuple):
@@ -54,6 +55,18 @@ def patch_weights(conv1, outputs):
     seen = [W[:, :, :3], W[:, :, 3, :3], W[:, :-1, 3, 3]]
     W = xp.concatenate([part.reshape(len(W), math.prod(part.shape[1:])) for part in seen], axis=1)
     return W, conv1.b.array[outputs.order]
+
+
+def label_patch_tables(conv1, outputs, colors):
+    """The same weights where values are labels: tables to look them up, see `label_tables`.
+
+    Returns: (21 C, K + 1, O) for the rows above, (3 C, K + 1, O) for the pixels to the left, and
+        (C, K + 1, O) for the pixel itself; the colours come first, as in `patch_weights`.
+    """
+    W = (conv1.W.array * conv1.mask)[outputs.order]                          # (O, K C, 7, 7)
+    tables = [label_tables(part, colors) for part in (W[:, :, :3], W[:, :, 3, :3], W[:, :, 3, 3])]
+    xp = conv1.xp                                            # (…, C, K + 1, O) each
+    return [xp.moveaxis(table, -3, 0).reshape(-1, *table.shape[-2:]) for table in tables]
 
 
 def products_by_colour(weights, outputs, ends, x, y):
