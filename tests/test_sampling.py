@@ -265,3 +265,15 @@ def test_what_does_not_fit_is_refused(random_model):
     model.conv2.b.array[0] = np.nan
     with pytest.raises(ValueError, match='conv2/b is not finite'):
         generate(model, (1, 3, 4, 4))
+
+
+# Labels
+
+def test_given_labels_that_the_model_does_not_have_are_refused():
+    model = models.PixelCNN(1, 4, 1, 4, 300, one_hot=True)
+    labels = np.array([[[[0, 299], [150, 7]]]])
+    samples = generated(model, (1, 1, 2, 2), given=((labels / 299).astype('f'), 2))
+    assert (np.rint(samples * 299) == labels).all()
+    for wrong in (300, -1):
+        with pytest.raises(ValueError, match='given labels must be from 0 to 299'):
+            generate(model, (1, 1, 2, 2), 0, given=(np.full((1, 1, 2, 2), wrong / 299, 'f'), 2))

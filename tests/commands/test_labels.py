@@ -153,15 +153,28 @@ def test_small_numbers_are_not_taken_as_intensities(command, tiles):
         check_error(result, 'tiles.npz', '--labels')
 
 
-def test_evaluate_refuses_other_labels_and_binarizations(train_tiles, command, tmp_path):
+def test_evaluate_refuses_other_labels(train_tiles, command, tmp_path):
     assert train_tiles('--iteration', 1).returncode == 0
     np.savez(tmp_path / 'other.npz', test_x=np.full((3, 4, 5), KINDS, 'u1'))
     evaluate = '-m', 'wavenet.evaluate', '--model', 'out/model.npz', '--dataset'
-    for words, said in ((['other.npz'], 'other.npz: its largest label is 13'),
-                        (['tiles.npz', '--binarization', 'static'], '--binarization')):
-        result = command(*evaluate, *words)
-        assert result.returncode == 2 and said in result.stderr
-        assert result.stderr.count('\n') == 1
+    check_refusal(command(*evaluate, 'other.npz'), 'other.npz: its largest label is 13')
+
+
+def test_two_labels_are_not_binarized(command, tmp_path):
+    coins = np.random.RandomState(0).randint(0, 2, (60, 4, 5)).astype('u1')
+    np.savez(tmp_path / 'coins.npz', train_x=coins[:40], test_x=coins[40:])
+    result = command('train.py', '--dataset', 'coins.npz', '--labels', *SMALL, '--iteration', 40,
+                     '--learning_rate', 0.01)
+    assert result.returncode == 0, result.stderr
+    evaluate = '-m', 'wavenet.evaluate', '--model', 'out/model.npz', '--dataset', 'coins.npz'
+    *_, line = command(*evaluate).stdout.splitlines()
+    assert line.startswith('labels 0 to 1 ') and 0.95 < float(line.split()[6]) < 1.1   # bits/dim
+    check_refusal(command(*evaluate, '--binarization', 'static'), '--binarization')
+
+
+def check_refusal(result, words):
+    assert result.returncode == 2 and words in result.stderr
+    assert result.stderr.count('\n') == 1
 
 
 def test_weights_of_intensities_do_not_start_a_model_of_labels(command, train_tiles):
