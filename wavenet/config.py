@@ -24,9 +24,11 @@ class Config:
     Attributes:
         one_hot: whether pixels are labels, not intensities, and the first layer has a column of
             weights for each label. Families that can do it have a field of this name.
+        out_dims: outputs of the network for each value; 0 in families without this size.
     """
 
     one_hot = False
+    out_dims = 0
 
     def __post_init__(self):
         for field in dataclasses.fields(self):

@@ -1,5 +1,9 @@
 """The device of a command: the options that choose it, and how much memory there is."""
+import contextlib
+import math
 import os
+import resource
+from pathlib import Path, PurePosixPath
 
 import chainer
 import numpy as np
@@ -77,12 +81,54 @@ def _why_no_gpu():
         return f'CuPy finds no NVIDIA GPU: {error}'
 
 
-def check_memory(size, what):
-    """Raises: MemoryError if `what` needs `size` bytes, and the machine has less memory.
+def check_memory(size, what, cure=''):
+    """Raises: MemoryError if `what` needs `size` bytes and the machine has less memory. `cure` says
+    what to do.
 
     Linux grants more memory than there is, and kills a process that uses it.
     """
-    memory = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+    memory, whose = memory_limit()
     if size > memory:
-        raise MemoryError(f'{what} would need {size / 1e9:.3g} GB, this machine has '
-                          f'{memory / 1e9:.3g}')
+        raise MemoryError(f'{what} would need {size / 1e9:.3g} GB, {whose} {memory / 1e9:.3g} GB'
+                          + f': {cure}' * bool(cure))
+
+
+def memory_limit(device=None):
+    """The memory that this process can have.
+
+    Args:
+        device: a Chainer device, for the memory of a GPU; by default, the memory of the machine.
+
+    Returns: (bytes, the beginning of a sentence that says so, such as 'this machine has').
+    """
+    if device is not None and device.xp is not np:
+        return device.device.mem_info[1], f'GPU {device.device.id} has'
+    limits = {os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE'): 'this machine has',
+              resource.getrlimit(resource.RLIMIT_AS)[0]: 'ulimit -v allows',
+              cgroup_limit(): "this process's control group (a container's limit) has"}
+    least = min(limit for limit in limits if limit > 0)
+    return least, limits[least]
+
+
+def cgroup_limit(root='/'):
+    """The least memory limit, in bytes, of the control groups of this process, versions 1 and 2;
+    infinite without one.
+
+    A group is also limited by the groups above it. In a container, the path of a group may be that
+    of the host, so its folders need not exist.
+    """
+    limit = math.inf
+    with contextlib.suppress(OSError):
+        for line in Path(root, 'proc/self/cgroup').read_text().splitlines():
+            _, controllers, path = line.split(':', 2)
+            if 'memory' in controllers.split(','):
+                top, name = Path(root, 'sys/fs/cgroup/memory'), 'memory.limit_in_bytes'
+            elif not controllers:
+                top, name = Path(root, 'sys/fs/cgroup'), 'memory.max'
+            else:
+                continue
+            group = PurePosixPath(path.lstrip('/'))
+            for folder in [group, *group.parents]:
+                with contextlib.suppress(OSError, ValueError):  # no such file, or 'max'
+                    limit = min(limit, int((top / folder / name).read_text()))
+    return limit

@@ -140,13 +140,15 @@ def load_tests(args, model, device):
         has = 'labels' if labels else levels
         raise ValueError(f'--binarization is for models of 2 levels, this one has {has}')
     about = model.about
+    size = about.get('size') if type(about.get('size')) is int else None  # a stranger may write it
     origin = Origin(about.get('data'), about.get('split'))
     tests = {}
     ways = ['labels'] if labels else BINARIZATIONS if levels == 2 else ['quantized']
     for way in args.binarization or ways:
         binarize = way in ('static', 'dynamic')
         tests[way] = load_images(args.dataset, model.in_channels, levels, args.data, binarize,
-                                 args.seed, args.test_limit, labels=labels, origin=origin)
+                                 args.seed, args.test_limit, labels=labels,
+                                 size=size, origin=origin)
         if args.marginal:
             tests[way].forget_classes()
         else:

@@ -47,6 +47,8 @@ def add_data_options(group):
         help='digits, mnist, cifar10 (or cifar), or a path: a folder of images, an .npz file '
              '(default: %(default)s)')
     add('--data', metavar='DIR', help='folder that holds the files of mnist or cifar10')
+    add('--size', type=cli.whole_number(1), metavar='N',
+        help='make all images N x N pixels: their shorter side is scaled, and their middle is kept')
     add('--channels', type=int, choices=(1, 3),
         help='colours of an image: 3, or 1 for grayscale (default: 3; with --labels 1)')
     add('--levels', type=int, default=2, metavar='N',

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from wavenet import cli
+from wavenet import cli, devices
 from wavenet.data.images import Images
-from wavenet.data.pixels import INTENSITY, luminance, read_levels
+from wavenet.data.pixels import INTENSITY, luminance, read_levels, resize
 from wavenet.data.split import Parts
 from wavenet.pictures import LEVELS, SCALE
 from wavenet.storage.files import open_regular
@@ -70,18 +70,21 @@ def check_labels(source, pixels, channels, levels):
                          f'with --channels {pixels.shape[1]}')
 
 
-def read_image_file(path, labels=False):
-    """Reads one image file: `Images` without classes. Raises: ValueError that names the file."""
-    return Images(_read_files([path], labels), np.zeros(1, 'i'))
+def read_image_file(path, labels=False, size=None):
+    """Reads one image file: `Images` without classes; labels and size as of `read_folder`.
+
+    Raises: ValueError that names the file."""
+    return Images(_read_files([path], labels, size), np.zeros(1, 'i'))
 
 
-def read_folder(folder, labels=False):
+def read_folder(folder, labels=False, size=None):
     """Reads the image files in a folder and its subfolders, in the order of their names.
 
     Subfolders that are all named as parts of a data set, such as train and test, are its parts:
     each holds image files, or a subfolder for each class. Otherwise each subfolder is a class of
     its name. Files beside subfolders are the class ''. Folders without images do not count.
-    With `labels` the values are labels, see `_decode_labels`.
+    With `labels` the values are labels, see `_decode_labels`. With a `size`, photographs of any
+    sizes become size × size pixels, see `pixels.resize`.
 
     Returns: `Parts`.
 
@@ -90,7 +93,7 @@ def read_folder(folder, labels=False):
     names = {path.name.lower() for path in _subfolders(folder)
              if any(map(_image_files, [path, *_subfolders(path)]))}
     if not names or not names <= PART_NAMES.keys() or _image_files(Path(folder)):
-        return Parts(*_read_classes([Path(folder)], labels))
+        return Parts(*_read_classes([Path(folder)], labels, size))
     parts = {}
     for path in _subfolders(folder):
         part = PART_NAMES.get(path.name.lower())
@@ -99,7 +102,7 @@ def read_folder(folder, labels=False):
                              f'{part} on: leave one of them out')
         if path.name.lower() in names:
             parts[part] = path
-    found = dict(zip(parts, _read_classes(list(parts.values()), labels)))
+    found = dict(zip(parts, _read_classes(list(parts.values()), labels, size)))
     return Parts(found.get('train'), found.get('test'))
 
 
@@ -108,7 +111,7 @@ def _subfolders(folder):
                   if path.is_dir() and not path.name.startswith('.'))
 
 
-def _read_classes(folders, labels):
+def _read_classes(folders, labels, size):
     """Reads folders with the same classes, a list of `Images`."""
     files = [{'' if path == folder else path.name: _image_files(path)
               for path in [folder, *_subfolders(folder)]} for folder in folders]
@@ -120,7 +123,7 @@ def _read_classes(folders, labels):
     for classes in files:
         paths = [classes.get(name, []) for name in names]
         class_ids = np.repeat(np.arange(len(names)), [len(some) for some in paths])
-        pixels = _read_files([path for some in paths for path in some], labels)
+        pixels = _read_files([path for some in paths for path in some], labels, size)
         parts.append(Images(pixels, class_ids, None if names == [''] else tuple(names)))
     return parts
 
@@ -131,32 +134,46 @@ def _image_files(folder):
                   and path.is_file())
 
 
-def _read_files(paths, labels=False):
+def _read_files(paths, labels=False, size=None):
     """Image files as uint8 (N, C, H, W), or uint16 for labels above 255. C is 3 if any of the
-    images has colours, otherwise 1."""
+    images has colours, otherwise 1.
+
+    Raises: ValueError that names the file; MemoryError if all together are too large.
+    """
     images = []
     transparent = 0
     for path in paths:
-        image, was_transparent = _read_image(path, labels)
+        image, was_transparent = _read_image(path, labels, size)
+        if not images:
+            what = f'{len(paths)} images of {image.shape[2]}×{image.shape[1]}'
+            devices.check_memory(len(paths) * image.nbytes, what, '--size N makes them smaller')
         transparent += was_transparent
         images.append(image)
         (_, height, width), (_, first_height, first_width) = image.shape, images[0].shape
         if (height, width) != (first_height, first_width):
             raise ValueError(f'{path}: all images must have one size, but this one is '
-                             f'{width}×{height} and others are {first_width}×{first_height}')
+                             f'{width}×{height} and others are {first_width}×{first_height}; '
+                             '--size N makes them N×N')
     if transparent:
         cli.say(f'transparent pixels become white, in {transparent} of {len(paths)} images')
     channels = max(len(image) for image in images)
-    return np.stack([np.broadcast_to(image, (channels,) + image.shape[1:]) for image in images])
+    all_images = np.empty((len(images), channels, *images[0].shape[1:]),
+                          max(image.dtype for image in images))
+    for number, image in enumerate(images):
+        all_images[number] = image
+        images[number] = None  # so that memory does not hold all of them twice
+    return all_images
 
 
-def _read_image(path, labels=False):
+def _read_image(path, labels=False, size=None):
     """An image file as uint8 (1, H, W) or (3, H, W), labels also as uint16, and whether any of it
     was transparent; that becomes white."""
     try:
         with warnings.catch_warnings(), open_regular(path) as file:
             warnings.simplefilter('ignore')  # about transparency of palettes, and large images
             pixels, was_transparent = _decode(file, labels)
+            if size:
+                pixels = resize(pixels, size)
     except Exception as error:  # a damaged file can raise almost anything
         reason = (f'it has none of the formats {", ".join(FORMATS)}'
                   if isinstance(error, UnidentifiedImageError) else error)

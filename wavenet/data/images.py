@@ -9,7 +9,7 @@ import chainer
 import numpy as np
 
 from wavenet import utils
-from wavenet.data.pixels import INTENSITY, luminance
+from wavenet.data.pixels import INTENSITY, is_gray, look_up, luminance
 
 
 class Images(NamedTuple):
@@ -64,8 +64,7 @@ class ImageDataset(chainer.dataset.DatasetMixin):
 
     def __init__(self, images, class_ids, channels, levels, binarize=False, seed=(0,),
                  num_classes=None, class_names=None, labels=False):
-        if images.shape[1] == 3 and (images[0] == images[0, :1]).all() \
-                and (images == images[:, :1]).all():
+        if images.shape[1] == 3 and is_gray(images):
             images = images[:, :1]  # gray, stored as RGB
         elif images.shape[1] == 3 and channels == 1:
             if labels:
@@ -79,7 +78,7 @@ class ImageDataset(chainer.dataset.DatasetMixin):
         self.intensities = images if binarize else None
         # One byte per value for any number of levels; gray is copied when a batch is made
         self.targets = images if labels else None if binarize else \
-            utils.quantize(INTENSITY, levels).astype('u1')[images]
+            look_up(utils.quantize(INTENSITY, levels).astype('u1'), images)
         self.class_ids = class_ids.astype('i')
         self.num_classes = num_classes or 1 + int(class_ids.max())
         self.class_names = class_names

@@ -17,6 +17,7 @@ from wavenet.data.image_files import (
     read_npz,
 )
 from wavenet.data.images import ImageDataset, Images
+from wavenet.data.pixels import resize
 from wavenet.data.split import SEED, Parts, hold_out, set_aside, take
 from wavenet.utils import MAX_LABELS, check_levels, quantize
 
@@ -42,7 +43,7 @@ class Origin(NamedTuple):
 
 
 def load_dataset(source, channels=3, levels=2, data=None, binarize=False, seed=0,
-                 test_limit=None, validation=None, *, labels=False, split_seed=SEED,
+                 test_limit=None, validation=None, *, labels=False, size=None, split_seed=SEED,
                  dataset_class=ImageDataset):
     """Loads the training and the test images of a data set.
 
@@ -62,6 +63,7 @@ def load_dataset(source, channels=3, levels=2, data=None, binarize=False, seed=0
         validation: number of training images to set aside and return in place of the test images.
         labels: values of pixels are labels, 0 to levels - 1, not intensities. Those of a file with
             a palette are the numbers of its colours; digits has the labels 0 to 16.
+        size: make all images size × size pixels (`pixels.resize`); they may have any sizes.
         split_seed: whole number, for the images that are held out or set aside.
         dataset_class: `ImageDataset`, or a class with the same arguments and methods.
 
@@ -70,8 +72,8 @@ def load_dataset(source, channels=3, levels=2, data=None, binarize=False, seed=0
 
     Raises: ValueError or OSError, with one line that says what to do.
     """
-    _check_options(channels, levels, binarize, labels)
-    parts = read(source, data, labels)
+    _check_options(channels, levels, binarize, labels, size)
+    parts = read(source, data, labels, size)
     if parts.train is None:
         raise ValueError(f'{source}: there are only test images')
     split = None
@@ -100,13 +102,13 @@ def load_dataset(source, channels=3, levels=2, data=None, binarize=False, seed=0
 
 
 def load_images(source, channels, levels, data=None, binarize=False, seed=0, test_limit=None, *,
-                labels=False, origin=None):
+                labels=False, size=None, origin=None):
     """Loads the images of a data set to measure a model on: its test images, or all of them where
     it does not have any.
 
     Args:
         source: as of `load_dataset`, or the path of a single image file.
-        channels, levels, data, binarize, seed, test_limit, labels: as of `load_dataset`.
+        channels, levels, data, binarize, seed, test_limit, labels, size: as of `load_dataset`.
         origin: the `Origin` of the model's training images. If these images are the same, the ones
             that were held out are measured.
 
@@ -114,8 +116,8 @@ def load_images(source, channels, levels, data=None, binarize=False, seed=0, tes
 
     Raises: as `load_dataset`.
     """
-    _check_options(channels, levels, binarize, labels)
-    parts = read(source, data, labels)
+    _check_options(channels, levels, binarize, labels, size)
+    parts = read(source, data, labels, size)
     images = parts.train if parts.test is None else parts.test
     if parts.test is None and origin and origin.split and len(images.pixels) > 1:
         split = hold_out(images, origin.split['seed'])
@@ -131,7 +133,9 @@ def load_images(source, channels, levels, data=None, binarize=False, seed=0, tes
                         num_classes, images.class_names, labels)
 
 
-def _check_options(channels, levels, binarize, labels):
+def _check_options(channels, levels, binarize, labels, size):
+    if labels and size:
+        raise ValueError(f'--size {size}: labels cannot be scaled')
     if not labels:
         check_levels(levels)
     elif binarize or not 2 <= levels <= MAX_LABELS:
@@ -155,9 +159,26 @@ def checksum(images):
     return digest.hexdigest()[:16]
 
 
-def read(source, data=None, labels=False):
+def read(source, data=None, labels=False, size=None):
     """The training and the test images of a source, `Parts`, in the order of their files. With
-    `labels`, values are read as they are."""
+    `labels`, values are read as they are; with a `size`, all images become size × size pixels."""
+    parts = _read(source, data, labels, size)
+    if size is None:
+        return parts
+    return Parts(*(part and part._replace(pixels=_resized(part.pixels, size)) for part in parts))
+
+
+def _resized(pixels, size):
+    """Images (N, C, H, W) as (N, C, size, size)."""
+    if pixels.shape[2:] == (size, size):
+        return pixels
+    result = np.empty((*pixels.shape[:2], size, size), pixels.dtype)
+    for index in np.ndindex(*pixels.shape[:2]):
+        result[index] = resize(pixels[index], size)
+    return result
+
+
+def _read(source, data, labels, size):
     name = source.lower()
     if data is not None and name not in DOWNLOADS:
         raise ValueError(f'--data is for {", ".join(DOWNLOADS)}; for your own images, give their '
@@ -167,9 +188,9 @@ def read(source, data=None, labels=False):
     if name in DOWNLOADS:
         return Parts(*DOWNLOADS[name](data))
     if os.path.isdir(source):
-        return _read_folder(source, labels)
+        return _read_folder(source, labels, size)
     if os.path.isfile(source):
-        return _read_file(source, labels)
+        return _read_file(source, labels, size)
     raise ValueError(f'unknown dataset {source!r}: give one of {", ".join(DATASETS)}, or the path '
                      'of a folder of images or of an .npz')
 
@@ -184,7 +205,7 @@ def _read_digits(labels):
     return Parts(take(images, slice(DIGITS_TRAIN)), take(images, slice(DIGITS_TRAIN, None)))
 
 
-def _read_folder(folder, labels):
+def _read_folder(folder, labels, size):
     """A folder: of MNIST's files, of Larochelle's, or of images."""
     if idx.find(folder, idx.NAMES[0]):
         return Parts(*idx.read_folder(folder))
@@ -192,15 +213,15 @@ def _read_folder(folder, labels):
         return Parts(*[_read_file(os.path.join(folder, f'binarized_mnist_{part}.amat'), labels)
                        for part in ('train', 'test')])
     downloads.check_not_pickled(folder)
-    return read_folder(folder, labels)
+    return read_folder(folder, labels, size)
 
 
-def _read_file(path, labels):
+def _read_file(path, labels, size=None):
     ending = os.path.splitext(path)[1].lower()
     if ending == '.amat':
         return Parts(read_amat(path, 1 if labels else 255))
     if ending in ENDINGS:
-        return Parts(None, read_image_file(path, labels))
+        return Parts(None, read_image_file(path, labels, size))
     return read_npz(path, labels)
 
 

@@ -64,6 +64,7 @@ class Family:
         shapes: the parameters of a config, a dict from names to shapes. Files are checked against
             it, and the memory of a training.
         options: the options of train.py that say the sizes, see `Option`.
+        held_maps: values that a training step holds for each feature map and pixel; measured.
         recipe: the defaults of training.
         small: options of train.py for a model that trains on a CPU in minutes, `--preset cpu`.
         data: the kind of its data sets, a key of `wavenet.data.load.LOADERS`.
@@ -83,6 +84,7 @@ class Family:
     build: Callable
     shapes: Callable
     options: tuple = ()
+    held_maps: float = 1.5
     recipe: Recipe = Recipe()
     small: str = ''
     data: str = 'images'

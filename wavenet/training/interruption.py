@@ -1,8 +1,13 @@
 """Signals end a training in order: after an iteration, with a snapshot."""
 import signal
 import threading
+import time
 
 from chainer.training import extension
+
+from wavenet import cli
+
+LONG = 10  # seconds; the end of an iteration that takes longer is announced
 
 
 class Interruption(extension.Extension):
@@ -30,9 +35,11 @@ class Interruption(extension.Extension):
         self.snapshots = snapshots
         self.model_file = model_file
         self.asked = None
+        self._began = None       # the time when the current iteration began
         self._former_handlers = {}
 
     def initialize(self, trainer):
+        self._began = time.monotonic()
         if threading.current_thread() is not threading.main_thread():
             return  # only the main thread gets signals
         for number in self.signals:
@@ -47,8 +54,11 @@ class Interruption(extension.Extension):
         if self.asked:
             raise KeyboardInterrupt(number)
         self.asked = number
+        if time.monotonic() - self._began > LONG:
+            cli.say('ending after this iteration; a second signal ends at once')
 
     def __call__(self, trainer):
+        self._began = time.monotonic()
         if self.asked:
             self.save(trainer)
             raise KeyboardInterrupt(self.asked)

@@ -11,12 +11,12 @@ import numpy as np
 from chainer.backends import cuda
 from chainer.training.extensions import ParameterStatistics
 
-from wavenet import cli, devices
+from wavenet import cli
 from wavenet.data.images import ImageDataset, batches
 from wavenet.data.load import LOADERS
 from wavenet.families import registry
 from wavenet.models import Classifier
-from wavenet.training import data_parallel, finite, teams
+from wavenet.training import data_parallel, finite, memory, teams
 from wavenet.training.averaging import WeightAverage
 from wavenet.training.best import Best, BestFile
 from wavenet.training.dropout import DropoutSeed
@@ -109,7 +109,7 @@ def load_data(args, team):
     with team.one_first():  # it may have to be downloaded
         data = Data(*LOADERS[family.data](args.dataset, args.channels, args.levels, args.data,
                                           args.binarize, args.seed, args.test_limit,
-                                          args.validation, labels=args.labels))
+                                          args.validation, labels=args.labels, size=args.size))
     data.train.flip = args.flip
     if args.unconditional:
         for part in data:
@@ -122,7 +122,7 @@ def load_data(args, team):
     return data
 
 
-def make_model(args, num_classes, load_model):
+def make_model(args, num_classes, shape, device, load_model):
     """Makes the model of the options, and its loss, with random weights or those of --init.
 
     Raises: MemoryError if training it would need more memory than the machine has; ValueError if
@@ -130,10 +130,7 @@ def make_model(args, num_classes, load_model):
     """
     family = registry.get(args.model)
     config = family.configure(args, num_classes)
-    # Weights, masks, gradients, two moments of the gradients, the best and the average weights
-    copies = 7 if args.average else 6
-    values = sum(math.prod(shape) for shape in family.shapes(config).values())
-    devices.check_memory(copies * 4 * values, 'a model of these sizes')
+    memory.check(family, config, shape, args, device)
     np.random.seed(args.seed)  # Chainer draws the weights from NumPy's global state
     model = Classifier(family.build(config), reduce=family.recipe.reduce)
     model.predictor.dropout = args.dropout
@@ -218,8 +215,9 @@ def make_outputs(args, data, model, best, batchsize):
     classes = dict(class_names=data.train.class_names,
                    trained_classes=np.unique(cuda.to_cpu(data.train.class_ids)).tolist())
     model_file = ModelFile(
-        model, dataset=args.dataset, batchsize=batchsize, init=args.init, chosen_on=None,
-        **recipe_of(args), **classes, split=data.train.origin.split, **settings_of(args, data))
+        model, dataset=args.dataset, size=args.size, batchsize=batchsize, init=args.init,
+        chosen_on=None, split=data.train.origin.split, **recipe_of(args), **classes,
+        **settings_of(args, data))
     return [model_file,
             BestFile(best, model_file.about, 'validation' if args.validation else 'test'),
             LossPlot(LOSSES, 'iteration' if args.interval else 'epoch')]

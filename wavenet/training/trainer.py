@@ -37,7 +37,7 @@ def train(parser, args, team, sample_grid, load_model):
                 out.check(args.resume, args.overwrite)
         with team.reporting():
             data = load_data(args, team)
-            model = make_model(args, data.train.num_classes, load_model)
+            model = make_model(args, data.train.num_classes, data.train.shape, device, load_model)
             for part in (model, *data):
                 part.to_device(device)
         run = make_run(args, team, data, model, sample_grid)

@@ -21,5 +21,5 @@ def cache(model, samples, class_ids, cores):
 
 PIXELCNN = Family(
     name='pixelcnn', title='PixelCNN', config=PixelCNNConfig, configure=configure,
-    build=build, shapes=shapes, options=OPTIONS, cache=cache, recognize=recognize,
+    build=build, shapes=shapes, options=OPTIONS, held_maps=1.1, cache=cache, recognize=recognize,
     small='--channels 1 --levels 4 --hidden_dim 16 --blocks_num 6 --learning_rate 0.003 --epoch 2')
