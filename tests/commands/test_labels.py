@@ -42,7 +42,7 @@ def about(path):
 def test_labels_are_learned_sampled_and_measured(train_tiles, command, tmp_path, tiles, model):
     """Only the first label is random: of 20 labels, it takes log(13) = 2.56 nats, or with its class
     log(6.5) = 1.87 or so, and all others together next to nothing."""
-    result = train_tiles('--model', model, '--iteration', 300)
+    result = train_tiles('--model', model, '--iteration', 150, '--samples', 0)
     assert result.returncode == 0, result.stderr
     assert '60 images of 4×5 (grayscale, labels 0 to 12) to train on' in result.stdout
     said = about(tmp_path / 'out/model.npz')

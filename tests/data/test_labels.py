@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from helpers import bytes_of
 from wavenet.data.image_files import read_amat, read_image_file, read_images, read_npz
@@ -111,3 +112,22 @@ def test_images_to_complete(tmp_path):
     assert (np.rint(x[0, 0] * 65535) == labels).all()
     with pytest.raises(ValueError, match='image.png: its largest label is 57000'):
         read_images([tmp_path / 'image.png'], 1, labels_of=57000)
+
+
+@pytest.mark.parametrize('levels, dtype', [(2, 'u1'), (256, 'u1'), (257, 'u2'), (1000, 'u2'),
+                                           (65536, 'u2')])
+def test_levels_that_a_png_says_it_shows_are_its_labels(tmp_path, levels, dtype):
+    labels = np.append(np.random.RandomState(0).randint(0, levels, 41), levels - 1).reshape(6, 7)
+    white = np.iinfo(dtype).max
+    shown = np.rint(labels / (levels - 1) * white).astype(dtype)
+    text = PngInfo()
+    text.add_text('wavenet:levels', str(levels))
+    text.add_text('wavenet:scale', '3')
+    Image.fromarray(shown.repeat(3, axis=0).repeat(3, axis=1)).save(
+        tmp_path / 'image.png', pnginfo=text)
+    assert (read(tmp_path / 'image.png') == labels).all()
+    text.add_text('wavenet:levels', str(white + 2))
+    if dtype == 'u1':
+        Image.fromarray(shown).save(tmp_path / 'image.png', pnginfo=text)
+        with pytest.raises(ValueError, match='257 levels with 8 bits'):
+            read(tmp_path / 'image.png')

@@ -150,7 +150,8 @@ def check(parser, args):
     """Checks options that depend on each other, and fills in the defaults of the family."""
     family_options.fill_in(parser, args)
     if args.labels and not registry.get(args.model).takes_labels:
-        parser.error(f'--labels is not for --model {args.model}')
+        names = [name for name, family in registry.FAMILIES.items() if family.takes_labels]
+        parser.error(f'--labels is for --model {" and ".join(names)}')
     if args.labels and args.binarize:
         parser.error('--binarize is for intensities, and --labels says that there are none')
     most = MAX_LABELS if args.labels else MAX_LEVELS
