@@ -263,15 +263,19 @@ def test_the_authors_files_can_be_measured(run, name):
 
 
 @pytest.mark.parametrize('args, words', [
-    ([], ['--dataset']), (['--dataset', 'nothing'], ['unknown dataset']),
-    (['--dataset', 'digits'], ['model.npz: it is for images of 5×4, those of digits are 8×8']),
-    (['--dataset', 'images.npz', '--model', 'nowhere'], ['nowhere']),
+    ([], ['--dataset']), (['--dataset', 'nothing'], ['--dataset nothing: unknown']),
+    (['--dataset', 'digits'], ['--model model.npz: it is for images of 5×4', 'digits are 8×8']),
+    (['--dataset', 'images.npz', '--model', 'nowhere'], ['--model nowhere: there']),
+    (['--dataset', 'images.npz', '--test-limit', 0], ['argument --test-limit: ', 'got 0']),
+    (['--dataset', 'images.npz', '--per-image', 'nowhere/a.csv'], ['--per-image nowhere/a.csv: ']),
+    (['--dataset', 'images.npz', '--per_image=nowhere/a'], ['--per_image nowhere/a: ']),
+    (['--dataset', 'images.npz', '--map', 'a.jpg'], ['--map a.jpg: the ending must be .png']),
     (['--dataset', 'images.npz', '--model', 'images.npz'], ['images.npz', 'no model']),
     (['--dataset', 'images.npz', '--binarization', 'static'], ['--binarization', '2 levels', '4']),
     (['--dataset', 'images.npz', '--binarization', 'other'], ['--binarization', 'other']),
     (['--dataset', 'images.npz', '--draws', 0], ['--draws']),
     (['--dataset', 'images.npz', '--data', '.'], ['--data']),
-    (['--dataset', 'images.npz', '--gpu', 99], ['--gpu -1']),
+    (['--dataset', 'images.npz', '--gpu', 99], ['--gpu 99', '--gpu -1']),
     (['--dataset', 'classes.npz'], ['the model has classes 0 to 1, the images 0 to 3']),
     (['--dataset', 'images.npz'], ['images.npz: it has no classes', '--marginal'])])
 def test_a_users_mistake(run, images, tmp_path, random_gated_model, args, words):

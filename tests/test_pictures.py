@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from wavenet import pictures
+from wavenet.data.image_files import read_image_file
 
 
 def pixels(path):
@@ -26,6 +27,32 @@ def test_the_authors_square(tmp_path, channels, scale):
         top, left = row * (5 + gap), column * (6 + gap)
         expected = np.floor(levels[n].transpose(1, 2, 0) * 255 / 7 + 0.5)
         assert (image[top:top + 5, left:left + 6] == expected).all()
+
+
+@pytest.mark.parametrize('scale', [1, 3])
+@pytest.mark.parametrize('levels', [2, 13, 256, 257, 1000, 40503, 65536])
+def test_levels_are_read_again(tmp_path, levels, scale):
+    shown = np.linspace(0, levels - 1, 256 * 256).astype(int).reshape(256, 256)   # all of them
+    path = str(tmp_path / 'a.png')
+    cells = (shown[None, None, None].astype('f') / (levels - 1)).astype('f')
+    pictures.save(path, cells, scale, levels)
+    with Image.open(path) as image:
+        assert image.mode == ('I;16' if levels > 256 else 'RGB')
+        assert image.size == (256 * scale, 256 * scale)
+    assert (read_image_file(path, labels=True).pixels == shown).all()
+
+
+def test_levels_that_are_lost_are_not_read(tmp_path):
+    cells = np.zeros((1, 1, 3, 4, 5), 'f')
+    pictures.save(str(tmp_path / 'colours.png'), cells, levels=257)
+    with pytest.raises(ValueError, match='257 levels with 8 bits'):
+        read_image_file(str(tmp_path / 'colours.png'), labels=True)
+    # Lines and JPEG are for looking at
+    pictures.save(str(tmp_path / 'lines.png'), cells[:, :, :1], 2, levels=257, lines=True)
+    pictures.save(str(tmp_path / 'a.jpg'), cells[:, :, :1], levels=257)
+    for name in ('lines.png', 'a.jpg'):
+        with Image.open(tmp_path / name) as image:
+            assert image.mode == 'RGB' and pictures.LEVELS not in image.info
 
 
 @pytest.mark.parametrize('name, format', [('a.png', 'PNG'), ('a.jpg', 'JPEG'), ('a.JPEG', 'JPEG')])

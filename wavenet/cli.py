@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import io
 import os
+import re
 import signal
 import sys
 
@@ -35,13 +36,15 @@ class ArgumentParser(argparse.ArgumentParser):
         self._check = check
         self._known_as = known_as or {}
         self._preset = preset
+        self._typed = {}  # names of options as this package writes them, and as the user did
         self.add_argument('--version', action='version', version=f'wavenet {__version__}')
 
     def parse_args(self, args=None, namespace=None):
         typed = sys.argv[1:] if args is None else args
+        self._typed = {_name(_with_underscores(arg)): _name(arg) for arg in typed}
         args, unknown = self.parse_known_args(typed, namespace)
         if unknown:
-            self.error(self._unknown(unknown, typed))
+            self.error(self._unknown(unknown))
         if self._preset:
             args = self.parse_known_args([*self._preset(args), *typed], namespace)[0]
         if self._check:
@@ -52,12 +55,11 @@ class ArgumentParser(argparse.ArgumentParser):
         args = sys.argv[1:] if args is None else args
         return super().parse_known_args([_with_underscores(arg) for arg in args], namespace)
 
-    def _unknown(self, unknown, typed):
-        """What to say of arguments that are not known, with the user's own spelling."""
-        spelling = {_with_underscores(arg): arg for arg in typed}
-        message = f'unrecognized arguments: {" ".join(spelling.get(arg, arg) for arg in unknown)}'
+    def _unknown(self, unknown):
+        """What to say of arguments that are not known."""
+        message = f'unrecognized arguments: {" ".join(unknown)}'
         for arg in unknown:
-            name = arg.partition('=')[0]
+            name = _name(arg)
             options = [option for action in self._actions for option in action.option_strings]
             close = [self._known_as[name]] if name in self._known_as else \
                 difflib.get_close_matches(name, options, 1, 0.75) if name.startswith('--') else []
@@ -66,8 +68,9 @@ class ArgumentParser(argparse.ArgumentParser):
         return message
 
     def error(self, message, status=2):
-        """Ends the process with one line on standard error."""
-        line = ' '.join(str(message).split())
+        """Ends the process with one line on standard error, options spelled as the user did."""
+        line = re.sub(r'--\w+', lambda found: self._typed.get(found[0], found[0]), str(message))
+        line = ' '.join(line.split())
         self.exit(status, f'{self.prog}: error: {line}\n')
 
     @contextlib.contextmanager
@@ -80,6 +83,27 @@ class ArgumentParser(argparse.ArgumentParser):
             yield
         except ERRORS as error:
             self.error(reason(error) + advice(), status)
+
+
+@contextlib.contextmanager
+def naming(option, value):
+    """Raises: ValueError that names an option and its value, for an OSError or a ValueError of the
+    block that does not begin with an option.
+    """
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        message = reason(error)
+        if message.startswith('--'):
+            raise
+        for start in (f'{option} {value}: ', f'{value}: ', f'{value!r}: '):
+            if message.startswith(start):
+                message = message[len(start):]
+        raise ValueError(f'{option} {value}: {message}') from error
+
+
+def _name(arg):
+    return arg.partition('=')[0]
 
 
 def _with_underscores(arg):

@@ -52,8 +52,9 @@ def use_device(args):
         reason = str(error).strip().split('\n')[0]
         if 'cupy' in specifier or specifier.isdigit():
             reason = _why_no_gpu() or reason
-        raise ValueError(f'cannot use the device {specifier!r} ({reason}): give --gpu -1 for the '
-                         'CPU') from error
+        option = f'--gpu {args.gpu}' if args.device is None else f'--device {args.device}'
+        raise ValueError(f'{option}: cannot use the device {specifier!r} ({reason}): give --gpu -1 '
+                         'for the CPU') from error
     if tf32 and device.xp is np:
         raise ValueError('--tf32 is for NVIDIA GPUs: give --gpu, or leave it out')
     if device.xp is np:

@@ -93,18 +93,21 @@ def write(file, kind, cells, scale=1, levels=None, lines=None):
         cells: floating-point array (rows, columns, C, H, W) in [0, 1] on any device; C is 1 or 3.
         scale: each pixel becomes a square of scale × scale.
         levels: number of levels that the values show. A PNG file without lines says it in a text,
-            so that the levels of each pixel can be read again.
+            so that the levels of each pixel can be read again. Of more than 256 levels it has 16
+            bits, if C is 1; RGB files have 8 bits, from which so many levels cannot be read.
         lines: whether gray lines of the width of a pixel separate the cells; by default, those of
             several cells above scale 1.
     """
     several = cells.shape[0] * cells.shape[1] > 1
     lines = scale > 1 and several if lines is None else lines
+    deep = bool(levels) and levels > 256 and not lines and cells.shape[2] == 1 and kind == 'png'
     text = PngInfo()
     if levels and not lines:
         text.add_text(LEVELS, str(levels))
         if scale > 1:
             text.add_text(SCALE, str(scale))
-    Image.fromarray(_tile(cuda.to_cpu(cells), scale, lines)).save(file, format=kind, pnginfo=text)
+    image = Image.fromarray(_tile(cuda.to_cpu(cells), scale, lines, deep))
+    image.save(file, format=kind, pnginfo=text)
 
 
 def read(path):
@@ -146,12 +149,17 @@ def _frames(cells, scale, kept, lines):
         yield Image.fromarray(_tile(np.where(shown, cells, GRAY), scale, lines))
 
 
-def _tile(cells, scale, lines):
-    """Joins cells (rows, columns, C, H, W) in [0, 1] to one RGB image, uint8 (height, width, 3)."""
+def _tile(cells, scale, lines, deep=False):
+    """Joins cells (rows, columns, C, H, W) in [0, 1] to one image: RGB, uint8 (height, width, 3),
+    or a deep one, which is gray, uint16 (height, width).
+    """
     if lines:
         cells = np.pad(cells, [(0, 0)] * 3 + [(0, 1)] * 2, constant_values=GRAY)
     rows, columns, channels, height, width = cells.shape
     image = cells.transpose(0, 3, 1, 4, 2).reshape(rows * height, columns * width, channels)
-    image = (image * 255 + 0.5).astype('u1')
-    image = np.broadcast_to(image, image.shape[:2] + (3,))      # grayscale becomes R = G = B
+    if deep:
+        image = np.rint(image[..., 0].astype('d') * 65535).astype('u2')
+    else:
+        image = (image * 255 + 0.5).astype('u1')
+        image = np.broadcast_to(image, image.shape[:2] + (3,))  # grayscale becomes R = G = B
     return image.repeat(scale, axis=0).repeat(scale, axis=1)

@@ -61,15 +61,15 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
     class_ids = _check_class_ids(model, batch, class_ids)
 
     part = slice(None) if part is None else part
-    # All at once, so that on a GPU nothing has to wait for the host
-    uniforms = np.random.RandomState(seed).random_sample(
-        (height * width * channels, model.distribution.uniforms_per_step, batch))
+    # All before the first step, so that on a GPU nothing has to wait for the host
+    uniforms = _uniforms(seed, height * width * channels, model.distribution.uniforms_per_step,
+                         batch, part)
     with chainer.using_device(model.device):
         samples = xp.zeros((len(range(batch)[part]), *shape[1:]), 'f')
         is_given = _fill_given(samples, given, shape, part, model)
         if class_ids is not None:
             class_ids = xp.asarray(class_ids[part])
-        uniforms = xp.ascontiguousarray(xp.asarray(uniforms[..., part]))
+        uniforms = xp.asarray(uniforms)
         if len(samples):
             fill = _naive if method == 'naive' else _cached
             fill(model, samples, class_ids, uniforms, is_given, progress or (lambda pixels: None),
@@ -77,6 +77,18 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
     if (samples > 1).any():  # as `draw` gives for NaN
         raise ValueError('the model cannot generate: its logits are not finite')
     return samples
+
+
+def _uniforms(seed, steps, of_step, batch, part):
+    """The random numbers of a part of the batch, float64 (steps, of_step, len(part)).
+
+    Those of the other images are drawn, too, but only those of one step are in memory.
+    """
+    random = np.random.RandomState(seed)
+    uniforms = np.empty((steps, of_step, len(range(batch)[part])))
+    for step in uniforms:
+        step[:] = random.random_sample((of_step, batch))[:, part]
+    return uniforms
 
 
 def _check_arguments(model, channels, seed, method, part, temperature):

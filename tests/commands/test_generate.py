@@ -149,15 +149,21 @@ def test_completions_and_an_animation(command, model, tmp_path):
     (['-m', 'model.npz', '--complete', 'text', '--rows', 2], ['text']),
     (['-m', 'model.npz', '--complete', 'text'], ['text']),
     (['-m', 'model.npz', '--rows', 3], ['--complete']),
-    (['-m', 'model.npz', '--complete', 'none.png', '--rows', 3], ['none.png']),
+    (['-m', 'model.npz', '--complete', 'none.png', '--rows', 3], ['--complete none.png: cannot']),
     (['-m', 'model.npz', '--complete', './x.png', '--rows', 3, '-o', 'x.png'], ['overwritten']),
     (['-m', 'model.npz', '--complete', 'text', '--rows', 3, '--height', 4], ['--complete']),
-    ([], ['--model']), (['-m', 'nowhere.npz'], ['nowhere.npz']), (['-m', 'text'], ['text']),
+    ([], ['--model']), (['-m', 'nowhere.npz'], ['--model nowhere.npz: there']),
+    (['-m', 'text'], ['--model text: cannot']),
     (['-m', 'images.npz'], ['images.npz', 'no model']),
     (['-m', 'model.npz', '-o', 'a.gif'], ['a.gif', '.png']),
-    (['-m', 'model.npz', '-o', 'nowhere/a.png'], ['nowhere']),
+    (['-m', 'model.npz', '-o', 'nowhere/a.png'], ['--output nowhere/a.png']),
     (['-m', 'model.npz', '--complete', 'digits:0', '--rows', 9], ['--rows 9', '8 rows']),
     (['-m', 'model.npz', '--complete', 'digits:297'], ['--complete digits:297', '297 images']),
+    (['-m', 'model.npz', '--complete', 'digits:3-2'], ['--complete digits:3-2', 'smaller']),
+    (['-m', 'model.npz', '--complete', 'digitz:3'], ['--complete digitz:3', 'unknown dataset']),
+    (['-m', 'model.npz', '--height', 10 ** 6], ['--height 1000000', '--width']),
+    (['-m', 'model.npz', '--gif', 'nowhere/a.gif'], ['--gif nowhere/a.gif', 'folder']),
+    (['-m', 'model.npz', '--complete', 'digits:0', '--mask', 'text'], ['--mask text', 'image']),
     (['-m', 'model.npz', '--keep', 'left'], ['--keep is for --complete']),
     (['-m', 'model.npz', '--complete', 'digits:0', '--keep', 'middle'], ['--keep', 'middle']),
     (['-m', 'model.npz', '--complete', 'digits:0', '--keep', 'left', '--rows', 2],
@@ -169,7 +175,8 @@ def test_completions_and_an_animation(command, model, tmp_path):
     (['-m', 'model.npz', '--separate', '-o', '-'], ['--separate', 'folder']),
     (['-m', 'model.npz', '-o', 'a.bmp'], ['--output a.bmp', '.npz']),
     (['-m', 'model.npz', '-c', 0], ['--count']), (['-m', 'model.npz', '--height', 0], ['--height']),
-    (['-m', 'model.npz', '--gpu', 99], ['--gpu -1'])])
+    (['-m', 'model.npz', '--device', '@cupy:99'], ['--device @cupy:99']),
+    (['-m', 'model.npz', '--gpu', 99], ['--gpu 99', '--gpu -1'])])
 def test_a_users_mistake(command, model, tmp_path, args, words):
     (tmp_path / 'text').write_text('no model')
     np.savez(str(tmp_path / 'images.npz'), train_x=np.zeros(3))
@@ -355,12 +362,12 @@ def test_a_mask(command, gray_model, tmp_path):
 
 def test_test_images_by_number(command, gray_model, tmp_path):
     result = command('generate.py', '-m', 'gray.npz', '-n', 2, '-o', 'a.npy', '--complete',
-                     'digits:0,3', 'Digits:1')
+                     'digits:0,3-5', 'Digits:1')
     assert result.returncode == 0
     assert result.stderr == 'generate.py: the images are 8×8, the model was trained on 5×4\n'
-    test = load.read('digits').test.pixels[[0, 3, 1], 0]
+    test = load.read('digits').test.pixels[[0, 3, 4, 5, 1], 0]
     levels = np.load(tmp_path / 'a.npy')
-    assert levels.shape == (6, 8, 8)
+    assert levels.shape == (10, 8, 8)
     for n, pixels_of_it in enumerate(test.repeat(2, axis=0)):
         assert (levels[n, :4] == np.minimum(pixels_of_it[:4] // 64, 3)).all()
 

@@ -122,6 +122,24 @@ def test_labels_need_no_more_than_the_kinds_that_are_there(command, tmp_path):
     samples = model.sample(4, seed=0)
     assert samples.dtype == np.uint16 and samples.max() > 255
     assert np.allclose(model.log_prob(samples), -16 * np.log(5000), rtol=0.1)
+    generate = 'generate.py', '--model', 'out/model.npz', '--number', 4, '--seed', 0, '--separate'
+    assert command(*generate).returncode == 0
+    files = [tmp_path / f'samples/0000{n}.png' for n in range(4)]
+    read = read_images(files, 1, labels_of=5000)
+    assert (np.rint(read[:, 0] * 4999) == samples).all()
+
+
+def test_colours_of_too_many_kinds_are_no_separate_images(command, tmp_path):
+    codes = np.random.RandomState(0).randint(0, 300, (12, 4, 4, 3))
+    np.savez(tmp_path / 'codes.npz', train_x=codes[:8], test_x=codes[8:])
+    result = command('train.py', '--dataset', 'codes.npz', '--labels', '--levels', 300, *SMALL,
+                     '--channels', 3, '--iteration', 1)
+    assert result.returncode == 0, result.stderr
+    generate = 'generate.py', '--model', 'out/model.npz', '--number', 2
+    check_error(command(*generate, '--separate'), '--separate', '300 levels', '.npz')
+    assert command(*generate, '--output', 'a.npz').returncode == 0
+    with np.load(tmp_path / 'a.npz') as npz:
+        assert npz['levels'].shape == (2, 4, 4, 3) and npz['levels'].max() > 255
 
 
 # Mistakes

@@ -10,7 +10,8 @@ from wavenet.data import load
 from wavenet.data.image_files import intensities, label_inputs, read_images
 
 SIDES = ('top', 'bottom', 'left', 'right')
-TEST_IMAGES = re.compile(r'(.+):(\d+(?:,\d+)*)')   # such as mnist:0 or mnist:0,5,9
+NUMBERS = r'\d+(?:-\d+)?'
+TEST_IMAGES = re.compile(rf'(.+):({NUMBERS}(?:,{NUMBERS})*)')  # such as mnist:0 or mnist:0-3,9
 
 
 class Completion(NamedTuple):
@@ -38,15 +39,17 @@ def add_options(parser):
     """Adds the options that say what is completed."""
     add = parser.add_argument
     add('--complete', nargs='+', metavar='IMAGE',
-        help='complete these image files, --count times each; mnist:0 is the first test image of a '
-             'data set; a line shows an image, what was kept of it, and its completions')
+        help='complete these image files, --count or --number times each; mnist:0 is the first '
+             'test image of a data set, mnist:0-3,9 are five of them; a line shows an image, what '
+             'was kept of it, and its completions')
     add('--rows', type=cli.whole_number(0), metavar='N',
         help='rows from the top that --complete keeps (default: the upper half)')
     add('--keep', choices=SIDES, metavar='SIDE',
         help='the half that --complete keeps: top, bottom, left or right. A pixel is conditioned '
              'only on the pixels before it, from left to right and from top to bottom')
     add('--mask', metavar='FILE',
-        help='image file of the same size whose white pixels --complete keeps')
+        help='black and white image file of the same size: --complete keeps what is white in it '
+             'and generates what is black')
     add('--data', metavar='DIR', help='folder with the files of a data set of --complete')
 
 
@@ -72,13 +75,14 @@ def read(args, model):
     originals, class_names = [], []
     for name in args.complete:
         found = TEST_IMAGES.fullmatch(name)
-        if found and not os.path.exists(name):
-            images, names = _test_images(name, *found.groups(), args.data, model)
-            originals.extend(images)
-            class_names.extend(names)
-        else:
-            originals.extend(read_images([name], model.in_channels, _labels_of(model)))
-            class_names.append(None)
+        with cli.naming('--complete', name):
+            if found and not os.path.exists(name):
+                images, names = _test_images(name, *found.groups(), args.data, model)
+                originals.extend(images)
+                class_names.extend(names)
+            else:
+                originals.extend(read_images([name], model.in_channels, _labels_of(model)))
+                class_names.append(None)
         if originals[-1].shape != originals[0].shape:
             raise ValueError(f'--complete {name}: all images must have one size; this one is '
                              f'{_size(originals[-1])}, others are {_size(originals[0])}')
@@ -109,17 +113,22 @@ def _labels_of(model):
 
 
 def _test_images(name, source, numbers, data, model):
-    """Test images of a data set: floating (N, C, H, W), and the names of their classes."""
+    """Test images of a data set: floating (N, C, H, W), and the names of their classes.
+
+    Raises: ValueError for numbers that it does not have.
+    """
     levels, channels = _labels_of(model), model.in_channels
     parts = load.read(source, data, labels=bool(levels))
     images = parts.test if parts.test is not None else parts.train
-    numbers = list(map(int, numbers.split(',')))
-    if max(numbers) >= len(images.pixels):
-        raise ValueError(f'--complete {name}: there are only {len(images.pixels)} images, from 0 '
-                         'on')
+    ranges = [[int(end) for end in some.split('-')] for some in numbers.split(',')]
+    if max(map(max, ranges)) >= len(images.pixels):
+        raise ValueError(f'there are only {len(images.pixels)} images, from 0 on')
+    numbers = [number for ends in ranges for number in range(ends[0], ends[-1] + 1)]
+    if not numbers:
+        raise ValueError('the range has no images: give the smaller number first')
     names = images.class_names or [None] * (1 + int(images.class_ids.max()))
     pixels = images.pixels[numbers]
-    inputs = label_inputs(f'--complete {name}', pixels, channels, levels) if levels else \
+    inputs = label_inputs(name, pixels, channels, levels) if levels else \
         intensities(pixels, channels)
     return (inputs, [names[number] for number in images.class_ids[numbers]])
 
@@ -128,7 +137,8 @@ def _kept(args, height, width):
     """The pixels that the options keep of an image, bool (height, width)."""
     kept = np.zeros((height, width), bool)
     if args.mask is not None:
-        mask = read_images([args.mask], 1)[0, 0]
+        with cli.naming('--mask', args.mask):
+            mask = read_images([args.mask], 1)[0, 0]
         if mask.shape != kept.shape:
             raise ValueError(f'--mask {args.mask}: it is {_size(mask)}, the images are '
                              f'{_size(kept)}')

@@ -23,7 +23,7 @@ import numpy as np
 import tqdm
 from chainer.backends import cuda
 
-from wavenet import cli, devices, serialization
+from wavenet import cli, devices, pictures, serialization
 from wavenet.commands import likelihood_map
 from wavenet.data.load import Origin, load_images
 from wavenet.families import registry
@@ -74,16 +74,18 @@ def run(parser):
     args = parser.parse_args()
     np.seterr(over='ignore', invalid='ignore')  # image_nats has a better message
     with parser.reporting():
-        for path in filter(None, [args.per_image, args.map]):
-            files.check_target(path)
+        check_outputs(args)
         device = devices.use_device(args)
-        model = serialization.load_model(args.model)
+        with cli.naming('--model', args.model):
+            model = serialization.load_model(args.model)
         model.to_device(device)
         classes = marginal_classes(args, model)
-        tests = load_tests(args, model, device)
-        for test in tests.values():
-            check_size(args, model, test)
-            check_fit(model, test)
+        with cli.naming('--dataset', args.dataset):
+            tests = load_tests(args, model, device)
+        with cli.naming('--model', args.model):
+            for test in tests.values():
+                check_size(args, model, test)
+                check_fit(model, test)
     print(describe(args, model, test))
     print(f'{"":34}{"nats/image":>12}{"error":>8}{"bits/dim":>11}{"error":>8}')
     nats = {}
@@ -101,6 +103,16 @@ def run(parser):
     if args.map:
         likelihood_map.write(args.map, model, next(iter(tests.values())), classes)
         print(args.map)
+
+
+def check_outputs(args):
+    """Raises: ValueError if an output file has a wrong ending or cannot be written."""
+    for option, path in (('--per_image', args.per_image), ('--map', args.map)):
+        if path is not None:
+            with cli.naming(option, path):
+                if option == '--map':
+                    pictures.file_format(path, {'.png': 'png'})
+                files.check_target(path)
 
 
 def marginal_classes(args, model):

@@ -109,7 +109,8 @@ def run(parser):
         team.connect(args)
         sample_files.check(args, writes=team.rank == 0)
         device = devices.use_device(args)
-        model = serialization.load_model(args.model)
+        with cli.naming('--model', args.model):
+            model = serialization.load_model(args.model)
         plan = make_plan(args, model)
         if team.rank == 0 and plan.completion:
             for line in completion.describe(plan.completion, model):
@@ -128,6 +129,7 @@ def make_plan(args, model):
     Raises: ValueError for options that do not fit the model or the images to complete; MemoryError
         if the machine has too little memory.
     """
+    sample_files.check_levels(args, model)
     label = class_of_label(args, model)
     classes = trained_classes(model)
     complete = completion.read(args, model)
@@ -142,7 +144,9 @@ def make_plan(args, model):
             math.isqrt(args.number - 1) + 1 if args.number else args.count
         batch = args.number or lines * args.count
         if height * width > MOST_PIXELS and not (args.height and args.width):
-            raise ValueError(f'{args.model}: its images are {width}×{height}: give --height and '
+            given = f'--height {args.height}' if args.height else f'--width {args.width}' \
+                if args.width else f'--model {args.model}'
+            raise ValueError(f'{given}: large images, {width}×{height}: give both --height and '
                              '--width')
     # Random numbers, samples, and copies on the way to a file
     bytes_of_a_value = 8 + 4 + 16 * (args.scale or 1) ** 2

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from wavenet import pictures
+from wavenet import cli, pictures
 from wavenet.data.pixels import bytes_of_levels
 from wavenet.storage import files
 
@@ -25,7 +25,7 @@ def check(args, writes):
     Raises: ValueError or OSError if an output file has a wrong ending, cannot be written, or would
         replace one of the images to complete.
     """
-    outputs = [args.output] if args.output != STANDARD_OUTPUT else []
+    outputs = {'--output': args.output} if args.output != STANDARD_OUTPUT else {}
     if args.separate:
         if args.output == STANDARD_OUTPUT:
             raise ValueError('--separate writes many files: --output is their folder')
@@ -40,14 +40,22 @@ def check(args, writes):
         _check_ending('--output', args.output, {**pictures.IMAGE_FORMATS, **ARRAYS})
     if args.gif is not None:
         _check_ending('--gif', args.gif, pictures.ANIMATION_FORMATS)
-        outputs.append(args.gif)
-    written = [os.path.realpath(path) for path in outputs]
-    for path in [*(args.complete or []), *filter(None, [args.mask])]:
-        if os.path.realpath(path) in written:
-            raise ValueError(f'{path}: this image would be overwritten: give another --output')
-    for path in outputs if writes else []:
-        if not (args.separate and path == args.output):
-            files.check_target(path)
+        outputs['--gif'] = args.gif
+    for option, path in outputs.items():
+        for source in [*(args.complete or []), *filter(None, [args.mask])]:
+            if os.path.realpath(path) == os.path.realpath(source):
+                raise ValueError(f'{option} {path}: an image to read would be overwritten')
+        if writes and not (args.separate and option == '--output'):
+            with cli.naming(option, path):
+                files.check_target(path)
+
+
+def check_levels(args, model):
+    """Raises: ValueError if the files of --separate could not hold the levels of the model."""
+    levels = model.distribution.levels
+    if args.separate and levels > 256 and model.in_channels > 1:
+        raise ValueError(f'--separate: the .png files of colours have 8 bits, too few for {levels} '
+                         'levels: give --output samples.npz instead')
 
 
 def _check_ending(option, path, formats):
