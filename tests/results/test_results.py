@@ -216,7 +216,8 @@ def test_a_preset_of_some_minutes(run, clock):
 def test_a_stage_that_fails(run):
     stages = {'bad': small_stage('', options='--dataset a|b'), 'good': small_stage('--iteration 1')}
     status, out, err = run(stages)
-    assert status == 1 and err.count('\n') == 1 and 'bad: train.py: error: unknown dataset' in err
+    assert status == 1 and err.count('\n') == 1
+    assert 'bad: train.py: error: --dataset a|b: unknown dataset' in err
     assert result('good')['iteration'] == 1
     assert "unknown dataset 'a\\|b'" in page()             # a bar would end the cell of the table
     # A result of another program does not count; existing files stay

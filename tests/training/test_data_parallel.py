@@ -152,7 +152,7 @@ def test_a_signal_ends_all_after_one_snapshot(start_two, train_by, tmp_path):
     refused = train_by(2, '--epoch', 1)
     assert refused.returncode == 2
     assert refused.stderr == SAID + (
-        "train.py: error: 'out': another process is writing to this folder\n")
+        "train.py: error: --out out: another process is writing to this folder\n")
     process.send_signal(signal.SIGUSR1)
     _, err = process.communicate(timeout=60)
     said, line = err.splitlines(keepends=True)

@@ -164,6 +164,12 @@ def test_without_a_good_snapshot_nothing_is_touched(train, three, tmp_path):
     assert contents(tmp_path / 'out') == before
 
 
+def test_the_reason_for_several_snapshots_is_said_once(train, three):
+    result = train('--epoch', 4, '--resume', 'auto', '--seed', 5)
+    one_line(result, 2, 'out/snapshot_iter_8, out/snapshot_iter_5, out/snapshot_iter_3: cannot')
+    assert result.stderr.count('seed 0 (here 5)') == 1
+
+
 def test_damaged_snapshots_do_not_push_out_good_ones(train, three, tmp_path):
     flip(tmp_path / 'out/snapshot_iter_8')
     flip(tmp_path / 'out/snapshot_iter_5')

@@ -249,5 +249,5 @@ def test_without_a_seed_all_take_that_of_rank_0(command, script, files, tmp_path
 def test_a_model_that_is_not_there(ranks):
     result = ranks(2, 'generate.py', '-m', 'nowhere.npz')
     assert result.returncode == 2 and result.stderr.splitlines()[1:] == [
-        "generate.py: error: nowhere.npz: there is no such file, and no pretrained model of this "
-            f"name; there are {', '.join(wavenet.pretrained())}"]
+        'generate.py: error: --model nowhere.npz: there is no such file, and no pretrained model '
+        f'of this name; there are {", ".join(wavenet.pretrained())}']

@@ -106,7 +106,8 @@ def load_data(args, team):
     Raises: ValueError for a batch that is larger than the data set, and as `wavenet.data.load`.
     """
     family = registry.get(args.model)
-    with team.one_first():  # it may have to be downloaded
+    # It may have to be downloaded
+    with team.one_first(), cli.naming('--dataset', args.dataset):
         data = Data(*LOADERS[family.data](args.dataset, args.channels, args.levels, args.data,
                                           args.binarize, args.seed, args.test_limit,
                                           args.validation, labels=args.labels, size=args.size))
@@ -135,19 +136,20 @@ def make_model(args, num_classes, shape, device, load_model):
     model = Classifier(family.build(config), reduce=family.recipe.reduce)
     model.predictor.dropout = args.dropout
     if args.init:
-        copy_weights(load_model(args.init), model.predictor, args.init)
+        with cli.naming('--init', args.init):
+            copy_weights(load_model(args.init), model.predictor)
     return model
 
 
-def copy_weights(source, model, name):
-    """Copies the weights of the model of --init, `name`. Raises: ValueError for another model."""
+def copy_weights(source, model):
+    """Copies the weights of the model of --init. Raises: ValueError for another model."""
     theirs, ours = source.config.to_json(), model.config.to_json()
     other = [f'{size} {theirs.get(size, False)} (here {ours.get(size, False)})'
              for size in {**theirs, **ours} if theirs.get(size) != ours.get(size)]
     if source.family != model.family:
         other = [f'{registry.get(source.family).title} (here {registry.get(model.family).title})']
     if other:
-        raise ValueError(f'--init {name}: it is another model: {", ".join(other)}')
+        raise ValueError(f'it is another model: {", ".join(other)}')
     model.copyparams(source)
 
 

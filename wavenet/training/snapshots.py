@@ -83,14 +83,18 @@ class Snapshots(extension.Extension):
             trainer.get_extension('Settings').keep_changes(trainer.updater.iteration)
             self.newest = which
             return
-        reasons = []
+        refused = {}  # a reason → the paths of the snapshots, so that each reason is said once
         for path in find(trainer.out):
             try:
                 self.resume(path, trainer)
                 break
             except (OSError, ValueError) as error:
                 self._refused.add(path)
-                reasons.append(cli.reason(error))
+                reason = cli.reason(error)
+                for start in (f'{path}: ', f'{path!r}: '):
+                    reason = reason[len(start):] if reason.startswith(start) else reason
+                refused.setdefault(reason, []).append(path)
+        reasons = [f'{", ".join(paths)}: {reason}' for reason, paths in refused.items()]
         if reasons and not self.newest:
             raise ValueError(f'no snapshot in {trainer.out} is good; with --overwrite instead of '
                              f'--resume, a new run replaces them ({"; ".join(reasons)})')

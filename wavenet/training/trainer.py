@@ -33,7 +33,8 @@ def train(parser, args, team, sample_grid, load_model):
             team.connect(args)
             device = devices.use_device(args)
             if team.rank == 0:
-                out.claim()
+                with cli.naming('--out', args.out):
+                    out.claim()
                 out.check(args.resume, args.overwrite)
         with team.reporting():
             data = load_data(args, team)
@@ -43,14 +44,17 @@ def train(parser, args, team, sample_grid, load_model):
         run = make_run(args, team, data, model, sample_grid)
         with team.reporting():
             if team.rank == 0 and args.resume:
-                run.snapshots.resume(args.resume, run.trainer)
+                with cli.naming('--resume', args.resume):
+                    run.snapshots.resume(args.resume, run.trainer)
         data_parallel.start(team, run.trainer, run.snapshots.newest)
         end = run.end()
         with team.reporting():
             if end:
                 report_end(run, end)
             if team.rank == 0:
-                out.prepare([output.path(run.trainer) for output in run.outputs], args.overwrite)
+                with cli.naming('--out', args.out):
+                    out.prepare([output.path(run.trainer) for output in run.outputs],
+                                args.overwrite)
             if team.rank == 0 and not end:
                 announce(run, device)
         run_trainer(parser, run, end)
