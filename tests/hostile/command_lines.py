@@ -9,7 +9,7 @@ WORDS = ['', ' ', 'x', 'nan', 'inf', '-inf', '-', '--', '1e400', '0x10', '1.5', 
          '`mkdir pwned`',
          '; mkdir pwned', '%s%n', '{}', '../../x', '-1', '[1]']
 COUNTS = ['--batchsize', '--epoch', '--iteration', '--hidden_dim', '--out_hidden_dim',
-          '--test_limit']
+          '--test_limit', '--validation', '--patience', '--size']
 
 TRAIN = """\
 --levels 257
@@ -116,10 +116,13 @@ def cases():
         for device in ('@cupy', '@chainerx', 'native:0', 'cuda:0', '@intel64', '@cupy:x',
                        '@cupy:-1', 'cupy:0'):
             yield command('--device', device)
-    for option, word in itertools.product(COUNTS + ['--blocks_num', '--seed', '--gpu'], WORDS):
+    for option, word in itertools.product(COUNTS + ['--blocks_num', '--seed', '--gpu', '--samples'],
+                                          WORDS):
         if word != '--' and not (option == '--gpu' and word == '-1'):
             yield train(option, word)
-    for option, word in itertools.product(['--learning_rate', '--clip', '--gradclip'], WORDS):
+    for option, word in itertools.product(['--learning_rate', '--clip', '--gradclip', '--minutes',
+                                           '--lr_decay', '--average', '--weight_decay',
+                                           '--dropout'], WORDS):
         if word not in ('--', '1.5'):
             yield train(option, word)
     for option in COUNTS:
@@ -128,16 +131,23 @@ def cases():
         if word not in ('', '--', '-', '-1'):
             yield train('--dataset', word)
             yield train('--resume', word)
+            yield train('--init', word)
+            yield train('--preset', word)
             yield train('--dataset', 'mnist', '--data', word)
             yield generate('--model', word)
             yield generate('--output', word)
             yield generate('--gif', word)
             yield generate('--complete', word, '--rows', '1')
+            if word != '1,5':  # two images
+                yield generate('--complete', 'digits:' + word)
+            yield generate('--complete', 'digits:0', '--mask', word)
+            yield generate('--complete', 'digits:0', '--keep', word)
         for option in ('--loss', '--channels', '--levels'):
             if word != '--':
                 yield train(option, word)
-        for option in ('--count', '--height', '--width', '--scale', '--rows', '--method'):
-            if word != '--':
+        for option in ('--count', '--height', '--width', '--scale', '--rows', '--method',
+                       '--number', '--temperature', '--batchsize', '--label'):
+            if word != '--' and not (option == '--temperature' and word == '1.5'):
                 yield generate(option, word)
     for line in TRAIN.split('\n'):
         yield train(*line.split())

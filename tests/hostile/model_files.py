@@ -202,7 +202,8 @@ def _makes_no_sense(name, array, changed):
         return True
     if name.endswith(('_elapsed_time', '_previous_epoch_detail', '_previous_iteration',
                       'previous_iteration', 'previous_epoch_detail', 'is_new_epoch', '/epoch',
-                      '/gauss', 'has_gauss', 'iteration', '/t', 'position', 'Best/loss', 'Best/tests')):
+                      '/gauss', 'has_gauss', 'iteration', '/t', 'position', 'Best/loss',
+                      'Best/tests')):
         return changed.dtype.kind in 'Uc' or changed.ndim > 0 or changed != changed
     if name.endswith(('/_log', 'settings', '_names')):
         return str(changed) not in ('[]',)
