@@ -15,6 +15,17 @@ from wavenet.version import __version__
 # Exceptions that a user's mistake or a machine's limit raises, in this package and in libraries.
 # Any other exception is a bug, and its traceback is shown.
 ERRORS = (OSError, ValueError, MemoryError, OverflowError)
+# The same of a GPU: module → names. The modules are imported only where CuPy is in use.
+GPU_ERRORS = {
+    'cupy_backends.cuda.api.runtime': ['CUDARuntimeError'],
+    'cupy_backends.cuda.api.driver': ['CUDADriverError'],
+    'cupy_backends.cuda.libs.cublas': ['CUBLASError'],
+    'cupy_backends.cuda.libs.curand': ['CURANDError'],
+    'cupy_backends.cuda.libs.nccl': ['NcclError'],
+    'cupy_backends.cuda.libs.nvrtc': ['NVRTCError'],
+    'cupy.cuda.compiler': ['CompileException'],
+    'cuda.pathfinder': ['DynamicLibNotFoundError'],
+}
 
 _program = None  # the name of the running command, for `say`
 
@@ -81,7 +92,7 @@ class ArgumentParser(argparse.ArgumentParser):
         """
         try:
             yield
-        except ERRORS as error:
+        except errors() as error:
             self.error(reason(error) + advice(), status)
 
 
@@ -192,13 +203,32 @@ def interruption_status(interruption):
     return 128 + (interruption.args or (signal.SIGINT,))[0]
 
 
+def errors():
+    """`ERRORS` and `GPU_ERRORS`, as far as their modules are imported, as a tuple of classes."""
+    return ERRORS + _gpu_errors()
+
+
+def _gpu_errors():
+    return tuple(getattr(sys.modules[module], name) for module, names in GPU_ERRORS.items()
+                 for name in names if hasattr(sys.modules.get(module), name))
+
+
 def reason(error):
     """What an exception means, in words."""
+    if isinstance(error, _gpu_errors()):
+        return f'GPU: {_first_line(error)}'
     if isinstance(error, OSError) and error.filename is not None:
         return f'{error.filename!r}: {error.strerror}'
     if isinstance(error, MemoryError):
         return f'not enough memory: {error}'
     return str(error) or type(error).__name__
+
+
+def _first_line(error):
+    """The line of an error's text that says most: of a compiler, the first error."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    found = next((line for line in lines if 'error' in line.lower()), None)
+    return found or (lines[0] if lines else type(error).__name__)
 
 
 def say(message):

@@ -63,10 +63,27 @@ def _replace_environment_check():
 
 def _ignore_warnings():
     """Ignores warnings that a user can do nothing about: Chainer calls deprecated functions; CuPy
-    14 has no cuDNN, which masked convolutions do not use, and comes without NCCL."""
-    for message in ('cuDNN is not enabled', r'\s*nccl library could not be loaded'):
+    comes without cuDNN, which masked convolutions do not use, and without NCCL."""
+    for message in ('cuDNN is not enabled', r'\s*(nccl|cudnn) library could not be loaded'):
         warnings.filterwarnings('ignore', message=message)
     warnings.filterwarnings('ignore', category=DeprecationWarning, module='chainer')
+
+
+def restore_half():
+    """Makes ChainerMN's kernels that cast gradients compile: they use `half`, which the header that
+    they include no longer defines since CuPy 14. To be called after ChainerMN is imported."""
+    from chainer.backends import cuda
+
+    raw = cuda.raw
+    if getattr(raw, 'restores_half', False):
+        return
+
+    def with_half(code, *args, **kwargs):
+        return raw('#include <cuda_fp16.h>\n' * ('half' in code) + code, *args, **kwargs)
+
+    with_half.restores_half = True
+    cuda.raw = with_half
+    RESTORED.append('half in the kernels of ChainerMN (gone since CuPy 14)')
 
 
 _restore_sctypes()

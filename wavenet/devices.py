@@ -2,6 +2,7 @@
 import contextlib
 import math
 import os
+import re
 import resource
 from pathlib import Path, PurePosixPath
 
@@ -9,6 +10,8 @@ import chainer
 import numpy as np
 
 from wavenet.functions import threads
+
+MISSING = re.compile('Failure finding|cannot open shared object')  # one of CUDA's libraries
 
 
 def add_device_options(parser):
@@ -48,10 +51,15 @@ def use_device(args):
     try:
         device = chainer.get_device(specifier)
         device.use()
+        if device.xp is not np:
+            device.xp.arange(2) + 1  # finds what CUDA's libraries lack before any work is done
     except Exception as error:  # CuPy's errors cannot be named without CuPy
-        reason = str(error).strip().split('\n')[0]
+        lines = str(error).strip().split('\n')
+        # Chainer puts what CuPy says below a line of its own
+        reason = next((line for line in lines if MISSING.search(line)), lines[0])
+        reason = reason.split('#installation).')[-1]
         if 'cupy' in specifier or specifier.isdigit():
-            reason = _why_no_gpu() or reason
+            reason = _why_no_gpu(specifier, reason)
         option = f'--gpu {args.gpu}' if args.device is None else f'--device {args.device}'
         raise ValueError(f'{option}: cannot use the device {specifier!r} ({reason}): give --gpu -1 '
                          'for the CPU') from error
@@ -71,15 +79,23 @@ def describe(device):
     return f'GPU {number} ({name})'
 
 
-def _why_no_gpu():
+def _why_no_gpu(specifier, reason):
+    """Why a GPU cannot be used, in words, for the `reason` that CuPy gives."""
     try:
         import cupy
     except ImportError:
         return 'CuPy is not installed: requirements.txt says which version fits'
     try:
-        return f'this machine has {cupy.cuda.runtime.getDeviceCount()} CUDA device(s)'
+        count = cupy.cuda.runtime.getDeviceCount()
+        major = cupy.cuda.runtime.runtimeGetVersion() // 1000
     except Exception as error:
         return f'CuPy finds no NVIDIA GPU: {error}'
+    number = specifier.rpartition(':')[2]
+    if number.isdecimal() and int(number) >= count:
+        return f'this machine has {count} CUDA device(s)'
+    if MISSING.search(reason):
+        return f"{reason}; CUDA's libraries: pip install 'cupy-cuda{major}x[ctk]'"
+    return reason
 
 
 def check_memory(size, what, cure=''):

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 
-from wavenet import cli
+from wavenet import cli, compat
 from wavenet.functions import threads
 
 COMMUNICATORS = ('naive', 'flat', 'non_cuda_aware', 'pure_nccl')
@@ -101,6 +101,7 @@ class Team:
         self.comm = None
         self.agreed = True
         self.parser = parser
+        compat.restore_half()
         chainermn.global_except_hook.add_hook()  # after the traceback of a bug, all ranks end
         if self.rank:
             parser.prog += f': rank {self.rank}'
@@ -164,7 +165,7 @@ class Team:
         failure = None
         try:
             yield
-        except cli.ERRORS as error:
+        except cli.errors() as error:
             failure = cli.reason(error)
         failures = self._mpi.allgather(failure)
         failed = [rank for rank in range(self.size) if failures[rank] is not None]
