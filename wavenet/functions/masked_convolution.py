@@ -15,12 +15,13 @@ as the columns of a few images, or of one large image: 2 MB on each core for 128
 """
 import chainer
 import chainer.functions as F
+import numpy as np
 from chainer import backend, function_node
 from chainer.utils import type_check
 
-from wavenet.functions import threads
+from wavenet.functions import gpu_kernels, threads
 from wavenet.functions.label_convolution import label_convolution_2d
-from wavenet.functions.products import Columns, products_of
+from wavenet.functions.products import Columns, masked_weights, products_of
 
 LEAST_PARTS, MOST_PARTS = 4, 16  # of a batch, which the cores share
 
@@ -108,9 +109,11 @@ class MaskedChain2DFunction(function_node.FunctionNode):
         self.retain_inputs(tuple(range(len(inputs))))
         x, Ws, biases = channel_major(inputs[0]), inputs[1::2], inputs[2::2]
         xp = backend.get_array_module(x)
-        layers = [forward for forward, _ in products_of(self.masks, self.pads)]
-        weights = [layer.weights(W * mask, b)
-                   for layer, W, mask, b in zip(layers, Ws, self.masks, biases)]
+        pairs = products_of(self.masks, self.pads)
+        layers = [forward for forward, _ in pairs]
+        weights, self.turned_weights = zip(*[
+            masked_weights(pair, W, mask, b)
+            for pair, W, mask, b in zip(pairs, Ws, self.masks, biases)])
         sizes = self._sizes(x)
         shapes = [(len(W), x.shape[1]) + size for W, size in zip(Ws, sizes[1:])]
         # The maps between the layers, after their ReLU, sorted by colour, below a row of ones
@@ -121,17 +124,17 @@ class MaskedChain2DFunction(function_node.FunctionNode):
         def work(parts):
             columns_of = [Columns(layer, step, *size, xp, x.dtype).of
                           for layer, size in zip(layers, zip(sizes, sizes[1:]))]
-            zeros = [xp.zeros(size, x.dtype) for size in sizes]
+            zeros = [_zeros(xp, size, x.dtype) for size in sizes]
             first = _below_ones(xp, (len(x), step) + sizes[0], x.dtype)
             last = xp.empty((len(y), step) + sizes[-1], x.dtype)
             for _, images, some in _few_images(parts, step):
                 seen = [first[:, some]] + [maps[:, images] for maps in self.hidden]
-                layers[0].inputs.sort(x[:, images], seen[0][1:], zeros[0] if self.relu else None)
+                _sort_below_ones(layers[0].inputs, x[:, images], seen[0], zeros[0], self.relu)
                 for n, layer in enumerate(layers):
                     target = seen[n + 1][1:] if n + 1 < len(layers) else last[:, some]
                     layer.multiply(weights[n], columns_of[n](seen[n]), as_matrix(target))
                     if n + 1 < len(layers):
-                        xp.maximum(target, zeros[n + 1], out=target)
+                        _rectify_below_ones(seen[n + 1], zeros[n + 1])
                 layers[-1].outputs.unsort(
                     last[:, some], y[:, images], x[:, images] if self.shortcut else None)
 
@@ -163,7 +166,8 @@ class MaskedChain2DFunction(function_node.FunctionNode):
         layers, from_sizes, to_sizes = list(turned), sizes[1:], sizes[:-1]
         if not x_wants_gradient:
             layers[0], from_sizes[0], to_sizes[0] = forward[0], sizes[0], sizes[1]
-        weights = [layer.weights(W * mask) for layer, W, mask in zip(turned, Ws, self.masks)]
+        weights = self.turned_weights if xp is not np else [
+            layer.weights(W * mask) for layer, W, mask in zip(turned, Ws, self.masks)]
         gx = xp.empty_like(x) if x_wants_gradient else None
         sums = {}
         step = _images_at_a_time(x, layers, sizes)
@@ -171,28 +175,27 @@ class MaskedChain2DFunction(function_node.FunctionNode):
         def work(parts):
             columns_of = [Columns(layer, step, *size, xp, x.dtype).of
                           for layer, size in zip(layers, zip(from_sizes, to_sizes))]
-            zeros = xp.zeros(sizes[0], x.dtype) if self.relu else None
+            zeros = _zeros(xp, sizes[0], x.dtype)
             first = _below_ones(xp, (len(x), step) + sizes[0], x.dtype)
             gradients = [xp.empty((W.shape[1], step) + size, x.dtype) for W, size in zip(Ws, sizes)]
             gradients.append(xp.empty((len(gy), step) + sizes[-1], x.dtype))
             for part, images, some in _few_images(parts, step):
                 seen = [first[:, some]] + [maps[:, images] for maps in self.hidden]
-                forward[0].inputs.sort(x[:, images], seen[0][1:], zeros)
-                above = gradients[-1][:, some]               # the gradient of a layer's output
-                forward[-1].outputs.sort(gy[:, images], above)
+                _sort_below_ones(forward[0].inputs, x[:, images], seen[0], zeros, self.relu)
+                above = gy[:, images]                        # the gradient of a layer's output
+                if xp is np:
+                    above = gradients[-1][:, some]
+                    forward[-1].outputs.sort(gy[:, images], above)
                 for n in reversed(range(len(layers))):
-                    gb = as_matrix(above).sum(axis=1)
-                    if n == 0 and not x_wants_gradient:
-                        gW = layers[n].gradient(as_matrix(above), columns_of[n](seen[n]))
-                        _add(sums, (n, part.start), gW, gb)
+                    columns = columns_of[n](above if layers[n].turned else seen[n])
+                    _add(sums, (n, part.start),
+                         *_gradients(layers[n], as_matrix(above), as_matrix(seen[n]), columns))
+                    if not layers[n].turned:
                         break
-                    columns = columns_of[n](above)
-                    gW = layers[n].gradient(as_matrix(seen[n][1:]), columns)
-                    _add(sums, (n, part.start), gW, gb)
                     above = gradients[n][:, some]
                     layers[n].multiply(weights[n], columns, as_matrix(above))
                     if n or self.relu:
-                        above *= seen[n][1:] > 0
+                        _differentiate_relu(seen[n][1:], above)
                 if x_wants_gradient:
                     forward[0].inputs.unsort(
                         above, gx[:, images], gy[:, images] if self.shortcut else None)
@@ -201,9 +204,8 @@ class MaskedChain2DFunction(function_node.FunctionNode):
         result = [gx.transpose(1, 0, 2, 3) if x_wants_gradient else None]
         for n, mask in enumerate(self.masks):
             gW, sorted_gb = _sum_up(sums, n)
-            gb = xp.empty_like(sorted_gb)
-            forward[n].outputs.unsort(sorted_gb, gb)
-            result += [layers[n].spread(gW) * mask, gb]
+            gb = sorted_gb[np.argsort(forward[n].outputs.order)] if xp is np else sorted_gb
+            result += [layers[n].masked_spread(gW, mask), gb]
         return result
 
     def _differentiable_backward(self, inputs, gy, indexes):
@@ -230,10 +232,51 @@ def channel_major(x):
     return backend.get_array_module(x).ascontiguousarray(x.transpose(1, 0, 2, 3))
 
 
+def _sort_below_ones(order, maps, target, zeros, relu):
+    """Writes maps (C, …), or their ReLU, sorted to `target` (1 + C, …), below a row of ones."""
+    if backend.get_array_module(maps) is np:
+        order.sort(maps, target[1:], zeros if relu else None)
+    else:
+        gpu_kernels.below_ones(maps, target, relu)
+
+
+def _rectify_below_ones(maps, zeros):
+    """Applies a ReLU in place to maps (1 + C, …) below a row of ones."""
+    if backend.get_array_module(maps) is np:
+        np.maximum(maps[1:], zeros, out=maps[1:])
+    else:
+        gpu_kernels.below_ones(maps[1:], maps, True)
+
+
+def _gradients(layer, gy, seen, columns):
+    """The gradients of a layer's weights and of its biases: see `Products.both_gradients`."""
+    if backend.get_array_module(gy) is not np:
+        return layer.both_gradients(gy, seen, columns)
+    gb = gy.sum(axis=1)
+    if layer.turned:
+        return layer.gradient(seen[1:], columns), gb
+    return layer.gradient(gy, columns), gb
+
+
+def _zeros(xp, size, dtype):
+    """What a ReLU compares with: on a CPU an array, with which NumPy's maximum is faster."""
+    return xp.zeros(size, dtype) if xp is np else 0
+
+
+def _differentiate_relu(outputs, gradients):
+    """Multiplies the gradients in place by the ReLU's derivative, given its outputs."""
+    if backend.get_array_module(outputs) is np:
+        gradients *= outputs > 0
+    else:
+        gpu_kernels.relu_gradient(outputs, gradients)
+
+
 def _below_ones(xp, shape, dtype):
-    """An array (1 + C, B, H, W) whose first row is ones and whose other rows are empty."""
+    """An array (1 + C, B, H, W) whose other rows are empty, below a row of ones. On a GPU the row
+    of ones is written together with the others."""
     maps = xp.empty((1 + shape[0],) + shape[1:], dtype)
-    maps[0] = 1
+    if xp is np:
+        maps[0] = 1
     return maps
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from chainer import backend
 from chainer.backends import cuda
 
+from wavenet.functions import gpu_kernels
 from wavenet.functions.colour_order import ColourOrder
 
 MOST_COLORS = 4
@@ -52,8 +53,10 @@ class Products:
         center = [itself] if itself else []
         self.taps = center + others if turned else others + center
         self.is_pixel_itself = self.taps == [itself]
+        self.has_pixel_itself = itself in taps
         self.ones = 0 if turned else 1
         self.rows = self.ones + len(self.taps) * in_channels
+        self.offsets = np.array(self.taps, 'i').reshape(-1, 2) - np.array(pad, 'i')
         self.products = self._products(mask, colors, itself, len(others))
 
     def _products(self, mask, colors, itself, taps):
@@ -87,6 +90,23 @@ class Products:
             else:
                 others.append((maps, rows))
         return [(all_maps, slice(start, stop))] + others
+
+    def to_gpu(self, mask):
+        """Prepares `masked_weights`, `masked_spread` and `Columns` for arrays on a GPU: where the
+        values of W are in a matrix, and the values of the matrix in W. The mask is on the host."""
+        places = np.where(mask, np.arange(mask.size).reshape(mask.shape), -1).astype('i')
+        matrix = self.weights(places, mask.size + np.arange(len(mask), dtype='i'))
+        inverse = self.spread(1 + np.arange(matrix.size, dtype='i').reshape(matrix.shape)) - 1
+        inverse[~mask] = -1
+        self.places = matrix
+        self.inverse, self.offsets = [
+            cuda.to_gpu(np.ascontiguousarray(array)) for array in (inverse, self.offsets)]
+
+    def masked_spread(self, matrix, mask):
+        """`spread(matrix) * mask`."""
+        if backend.get_array_module(matrix) is np:
+            return self.spread(matrix) * mask
+        return gpu_kernels.gather(matrix, matrix, self.inverse)
 
     def weights(self, W, bias=0):
         """Masked weights (O, I, kh, kw) and biases (O,) → a matrix (O, rows), its maps sorted."""
@@ -130,11 +150,31 @@ class Products:
         It holds anything where the mask is 0.
         """
         xp = backend.get_array_module(gy)
-        matrix = xp.zeros((len(gy), self.rows), gy.dtype)
+        make = xp.zeros if xp is np else xp.empty  # `masked_spread` leaves out what is masked
+        matrix = make((len(gy), self.rows), gy.dtype)
         for maps, rows in self.products:
             rows = slice(rows.start, rows.start + _rounded(rows.stop - rows.start, self.rows))
             xp.matmul(gy[maps], columns[rows].T, out=matrix[maps, rows])
         return matrix
+
+
+    def both_gradients(self, gy, seen, columns):
+        """The gradients of the weights, as `gradient` gives them, and of the biases (O,), on a GPU.
+
+        The ones above the maps make the product for the weights sum up the biases' gradients, too.
+
+        Args:
+            gy: (O, pixels), the gradient of the convolution's output.
+            seen: (1 + I, pixels), a row of ones above the input.
+            columns: turned, of gy; otherwise of the input.
+        """
+        if not self.turned:
+            matrix = self.gradient(gy, columns)
+            return matrix, matrix[:, 0]
+        matrix = backend.get_array_module(gy).matmul(seen, columns.T)
+        if self.has_pixel_itself:
+            return matrix[1:], matrix[0, :len(gy)]
+        return matrix[1:], gy.sum(axis=1)
 
 
 class Columns:
@@ -148,8 +188,9 @@ class Columns:
     """
 
     def __init__(self, products, images, in_size, out_size, xp, dtype):
+        self.products, self.out_size = products, out_size
         self.ones, self.buffer, self.copies = products.ones, None, []
-        if products.is_pixel_itself:
+        if products.is_pixel_itself or xp is not np:
             return
         self.buffer = xp.zeros((products.rows, images) + out_size, dtype)
         self.buffer[:self.ones] = 1
@@ -168,9 +209,12 @@ class Columns:
 
         The maps lie below a row of ones if columns have one.
         """
-        if self.buffer is None:
+        if self.products.is_pixel_itself:
             return maps.reshape(len(maps), -1)
         maps = maps[self.ones:]
+        if self.buffer is None:
+            return gpu_kernels.gather_columns(
+                maps, self.products.offsets, self.ones, self.out_size)
         columns = self.buffer[:, :maps.shape[1]]
         for target, source in self.copies:
             columns[target] = maps[source]
@@ -194,7 +238,26 @@ def products_of(masks, pads):
         colors = _colors(on_host) if backend.get_array_module(*masks) is np else 1
         _known[key] = [(Products(mask, pad, colors), Products(mask, pad, colors, turned=True))
                        for mask, pad in zip(on_host, pads)]
+        if backend.get_array_module(*masks) is not np:
+            for mask, (forward, turned) in zip(on_host, _known[key]):
+                forward.to_gpu(mask)
+                turned.to_gpu(mask)
+                forward.places = cuda.to_gpu(np.concatenate([
+                    forward.places.ravel(), turned.places.ravel()]))
     return _known[key]
+
+
+def masked_weights(pair, W, mask, bias):
+    """The matrices of a layer's weights, forward and turned: see `Products.weights`.
+
+    On a GPU one launch makes both. On a CPU the turned one is None: it is made when it is needed.
+    """
+    forward, turned = pair
+    if backend.get_array_module(W) is np:
+        return forward.weights(W * mask, bias), None
+    both = gpu_kernels.gather(W, bias, forward.places)
+    size = len(W) * forward.rows
+    return both[:size].reshape(len(W), -1), both[size:].reshape(-1, turned.rows)
 
 
 def _colors(masks):

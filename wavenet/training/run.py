@@ -20,6 +20,7 @@ from wavenet.training import data_parallel, finite, memory, teams
 from wavenet.training.averaging import WeightAverage
 from wavenet.training.best import Best, BestFile
 from wavenet.training.dropout import DropoutSeed
+from wavenet.training.flat import Clipping, flat_optimizer
 from wavenet.training.learning_rate import LearningRateDecay
 from wavenet.training.outputs import LossPlot, ModelFile
 from wavenet.training.progress import Lines, Progress, ProgressBar
@@ -155,12 +156,16 @@ def copy_weights(source, model):
 
 def make_optimizer(args, model):
     """Makes the optimizer of the family's recipe, with clipping and weight decay as hooks."""
-    optimizer = registry.get(args.model).recipe.optimizer(args.learning_rate).setup(model)
+    optimizer = registry.get(args.model).recipe.optimizer(args.learning_rate)
+    clipping = chainer.optimizer_hooks.GradientClipping
+    if model.xp is not np:
+        optimizer, clipping = flat_optimizer(optimizer), Clipping
+    optimizer.setup(model)
     if args.gradclip:
         optimizer.add_hook(chainer.optimizer_hooks.GradientHardClipping(
             -args.gradclip, args.gradclip))
     if args.clip:
-        optimizer.add_hook(chainer.optimizer_hooks.GradientClipping(args.clip))
+        optimizer.add_hook(clipping(args.clip))
     if args.weight_decay:
         optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(args.weight_decay))
     return optimizer
@@ -175,8 +180,9 @@ def make_run(args, team, data, model, sample_grid):
         # A run that is resumed reads its parameters from the snapshot later
         first = next(batches(data.train, batchsize, shuffle_seed=args.seed))
         family.prepare(model.predictor, data.train.batch(first))
-    average = WeightAverage(model, args.average) if args.average else None
     optimizer = make_optimizer(args, model)
+    average = WeightAverage(model, args.average, getattr(optimizer, 'flat', None)) \
+        if args.average else None
     updater = data_parallel.updater(
         team, batches(data.train, batchsize, shuffle_seed=args.seed), optimizer,
         converter=data.train.converter, device=device)

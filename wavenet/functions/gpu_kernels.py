@@ -1,0 +1,75 @@
+"""What a masked convolution does on a GPU in one launch each, where NumPy copies slice by slice.
+
+A launch takes longer than the work of most of these, so their number decides the time of a step.
+"""
+from chainer.backends import cuda
+
+
+def gather(W, bias, places):
+    """Weights and biases, each at its place in a matrix of products.
+
+    Args:
+        W: floating, any shape.
+        bias: floating, any shape.
+        places: int32, the place in W of each value of the result; from W.size on, in `bias`; below
+            0 for a value that is 0.
+
+    Returns: array of the shape of `places`.
+    """
+    return cuda.elementwise(
+        'raw T W, raw T bias, int32 place, int32 size', 'T y',
+        'y = place < 0 ? T(0) : place < size ? W[place] : bias[place - size]',
+        'masked_weights')(W, bias, places, W.size)
+
+
+def gather_columns(maps, offsets, ones, out_size):
+    """What each pixel of an output sees of the input: see `wavenet.functions.products.Columns`.
+
+    Args:
+        maps: floating (C, B, H, W), contiguous.
+        offsets: int32 (taps, 2): how far below and to the right of a pixel each tap is.
+        ones: number of rows of ones above the others, 0 or 1.
+        out_size: (H', W').
+
+    Returns: (ones + taps · C, B · H' · W').
+    """
+    channels, batch, height, width = maps.shape
+    rows = ones + len(offsets) * channels
+    columns = cuda.cupy.empty((rows, batch * out_size[0] * out_size[1]), maps.dtype)
+    return cuda.elementwise(
+        'raw T maps, raw int32 offsets, int32 ones, int32 channels, int32 batch, int32 height, '
+        'int32 width, int32 out_height, int32 out_width', 'T column',
+        '''
+        ptrdiff_t rest = i;
+        const int x = rest % out_width;   rest /= out_width;
+        const int y = rest % out_height;  rest /= out_height;
+        const int image = rest % batch;
+        const int row = rest / batch - ones;
+        if (row < 0) {
+            column = 1;
+        } else {
+            const int tap = row / channels;
+            const int from_y = y + offsets[2 * tap], from_x = x + offsets[2 * tap + 1];
+            const bool inside = 0 <= from_y && from_y < height && 0 <= from_x && from_x < width;
+            const ptrdiff_t map = (ptrdiff_t)(row % channels) * batch + image;
+            column = inside ? maps[(map * height + from_y) * width + from_x] : T(0);
+        }
+        ''', 'masked_columns')(
+            maps, offsets, ones, channels, batch, height, width, *out_size, columns)
+
+
+def below_ones(maps, target, relu):
+    """Writes maps, or their ReLU, below a row of ones: maps (C, …) to `target` (1 + C, …).
+
+    `maps` may be `target[1:]`.
+    """
+    cuda.elementwise(
+        'raw T maps, int32 pixels, bool relu', 'T y',
+        'y = i < pixels ? T(1) : relu && !(maps[i - pixels] > 0) ? T(0) : maps[i - pixels]',
+        'below_ones')(maps, target[0].size, relu, target)
+
+
+def relu_gradient(outputs, gradients):
+    """Sets the gradients to 0 where the outputs of a ReLU are; of any shape."""
+    cuda.elementwise('T output', 'T gradient', 'if (!(output > 0)) gradient = 0',
+                     'relu_gradient')(outputs, gradients)
