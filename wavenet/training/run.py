@@ -275,7 +275,8 @@ def add_writing_extensions(run):
         extend(samples, trigger=lambda trainer: is_due(trainer)
                or trainer.updater.iteration == FIRST_SAMPLES)
     always = Always()
-    extend(Progress(run.steps, args.minutes, each_minute=not cli.shows_progress(sys.stdout),
-                    on_cpu=run.data.train.device.xp is np), trigger=always)
-    if cli.shows_progress(sys.stderr):
+    bar = cli.shows_progress(sys.stderr)
+    extend(Progress(run.steps, args.minutes, on_cpu=run.data.train.device.xp is np,
+                    each_minute=not (bar and cli.shows_progress(sys.stdout))), trigger=always)
+    if bar:
         extend(ProgressBar(run.steps), trigger=always)
