@@ -73,3 +73,25 @@ def relu_gradient(outputs, gradients):
     """Sets the gradients to 0 where the outputs of a ReLU are; of any shape."""
     cuda.elementwise('T output', 'T gradient', 'if (!(output > 0)) gradient = 0',
                      'relu_gradient')(outputs, gradients)
+
+
+def gate(summands_t, summands_s, t, s, y):
+    """tanh(t) · sigmoid(s) of sums: writes the tanh to t, the sigmoid to s, and their product to y.
+
+    Args:
+        summands_t, summands_s: arrays that are added up for t and for s, of shapes that broadcast.
+        t, s, y: arrays of one shape.
+    """
+    count = len(summands_t)
+    sum_t, sum_s = [' + '.join(f'{name}{n}' for n in range(count)) for name in 'ts']
+    cuda.elementwise(
+        ', '.join(f'T {name}{n}' for name in 'ts' for n in range(count)), 'T t, T s, T y',
+        f't = tanh({sum_t}); s = tanh(({sum_s}) * T(0.5)) * T(0.5) + T(0.5); y = t * s;',
+        f'gate_{count}')(*summands_t, *summands_s, t, s, y)
+
+
+def gate_gradient(t, s, y, gy, d_t, d_s):
+    """The gradients of what a gate adds up, written to d_t and d_s; see `gate`."""
+    cuda.elementwise(
+        'T t, T s, T y, T gy', 'T d_t, T d_s',
+        'd_t = (s - y * t) * gy; d_s = (1 - s) * y * gy', 'gate_gradient')(t, s, y, gy, d_t, d_s)

@@ -5,10 +5,11 @@ convolutions from the vertical stack to the horizontal one, and the gate of the 
 Each core computes all of it for a few images at a time, while their feature maps are in its cache.
 """
 import chainer
+import numpy as np
 from chainer import backend, function_node
 from chainer.utils import type_check
 
-from wavenet.functions import threads
+from wavenet.functions import gpu_kernels, threads
 from wavenet.functions.masked_convolution import as_matrix, channel_major
 
 
@@ -64,22 +65,17 @@ class Gates(function_node.FunctionNode):
 
         def work(parts):
             for part in parts:
+                summands = []                                # of the tanh, of the sigmoid
                 for n, half in enumerate(halves):
                     gate = self.gates[0][n, :, part]
                     xp.matmul(weights[n], as_matrix(v[half, part]), out=as_matrix(gate))
-                    gate += h[half, part]
-                    gate += (biases[n] + classes[0][part, half]).T[:, :, None]
-                    if len(classes) == 2:
-                        xp.add(v[half, part], classes[1][part, half].T[:, :, None],
-                               out=self.gates[1][n, :, part])
-                for gate, y in zip(self.gates, ys):
-                    t, s = gate[:, :, part]
-                    xp.tanh(t, out=t)
-                    s *= 0.5                                 # sigmoid(s) = (1 + tanh(s / 2)) / 2
-                    xp.tanh(s, out=s)
-                    s *= 0.5
-                    s += 0.5
-                    xp.multiply(t, s, out=y[:, part])
+                    offsets = (biases[n] + classes[0][part, half]).T[:, :, None]
+                    summands.append([gate, h[half, part], offsets])
+                _gate(*summands, *self.gates[0][:, :, part], ys[0][:, part])
+                if len(classes) == 2:
+                    summands = [[v[half, part], classes[1][part, half].T[:, :, None]]
+                                for half in halves]
+                    _gate(*summands, *self.gates[1][:, :, part], ys[1][:, part])
 
         _share(work, v)
         self.retain_inputs((0, 2, 3))
@@ -104,35 +100,59 @@ class Gates(function_node.FunctionNode):
 
         def work(parts):
             for part in parts:
-                d_h = self._before_gate(0, part, ys, gys)
-                for n, (d, half, W) in enumerate(zip(d_h, halves, weights)):
-                    gh[half, part] = d
-                    gclasses[0][part, half] = d.sum(axis=2).T
-                    xp.matmul(W.T, as_matrix(d), out=as_matrix(gv[half, part]))
-                    gweights[part.start, n] = as_matrix(d) @ as_matrix(v[half, part]).T
+                before = xp.empty_like(gh[:, part])          # (2p, images, pixels)
+                self._before_gate(0, part, ys, gys, before)
+                gh[:, part] = before
+                gclasses[0][part] = before.sum(axis=2).T
+                for n, (half, W) in enumerate(zip(halves, weights)):
+                    d = as_matrix(before[half])
+                    xp.matmul(W.T, d, out=as_matrix(gv[half, part]))
+                    gweights[part.start, n] = d @ as_matrix(v[half, part]).T
                 if len(ys) == 2:
-                    for d, half in zip(self._before_gate(1, part, ys, gys), halves):
-                        gv[half, part] += d
-                        gclasses[1][part, half] = d.sum(axis=2).T
+                    self._before_gate(1, part, ys, gys, before)
+                    gv[:, part] += before
+                    gclasses[1][part] = before.sum(axis=2).T
 
         _share(work, v)
         # In the order of the parts, so that the sum is the same for any number of cores
         gWs = [sum((gweights[key] for key in sorted(gweights) if key[1] == n),
                    xp.zeros_like(W))[:, :, None, None] for n, W in enumerate(weights)]
-        gbs = [gclasses[0][:, half].sum(axis=0) for half in halves]
+        gb = gclasses[0].sum(axis=0)
+        gbs = [gb[half] for half in halves]
         gradients = [_batch_first(gv, size), _batch_first(gh, size)] + gWs + gbs + gclasses
         return tuple(chainer.as_variable(gradients[i]) for i in indexes)
 
-    def _before_gate(self, stack, part, ys, gys):
-        """The gradients of the inputs of the tanh and of the sigmoid, (p, images, pixels) each."""
+    def _before_gate(self, stack, part, ys, gys, gradients):
+        """Writes the gradients of the inputs of the tanh, and below them of the sigmoid, into an
+        array (2p, images, pixels)."""
         (t, s), y, gy = self.gates[stack][:, :, part], ys[stack][:, part], gys[stack][:, part]
-        d_t = y * t                                     # s (1 - t²) = s - y t
-        backend.get_array_module(t).subtract(s, d_t, out=d_t)
+        d_t, d_s = gradients[:len(t)], gradients[len(t):]
+        if backend.get_array_module(t) is not np:
+            gpu_kernels.gate_gradient(t, s, y, gy, d_t, d_s)
+            return
+        np.multiply(y, t, out=d_t)                      # s (1 - t²) = s - y t
+        np.subtract(s, d_t, out=d_t)
         d_t *= gy
-        d_s = 1 - s                                     # t s (1 - s) = y (1 - s)
+        np.subtract(1, s, out=d_s)                      # t s (1 - s) = y (1 - s)
         d_s *= y
         d_s *= gy
-        return d_t, d_s
+
+
+def _gate(summands_t, summands_s, t, s, y):
+    """Writes the tanh, the sigmoid, and their product: see `gpu_kernels.gate`."""
+    if backend.get_array_module(t) is not np:
+        gpu_kernels.gate(summands_t, summands_s, t, s, y)
+        return
+    for target, (first, second, *others) in ((t, summands_t), (s, summands_s)):
+        np.add(first, second, out=target)
+        for summand in others:
+            target += summand
+    np.tanh(t, out=t)
+    s *= 0.5                                            # sigmoid(s) = (1 + tanh(s / 2)) / 2
+    np.tanh(s, out=s)
+    s *= 0.5
+    s += 0.5
+    np.multiply(t, s, out=y)
 
 
 def _flat(x):
