@@ -115,8 +115,11 @@ class Gates(function_node.FunctionNode):
 
         _share(work, v)
         # In the order of the parts, so that the sum is the same for any number of cores
-        gWs = [sum((gweights[key] for key in sorted(gweights) if key[1] == n),
-                   xp.zeros_like(W))[:, :, None, None] for n, W in enumerate(weights)]
+        gWs = []
+        for n, W in enumerate(weights):
+            first, *others = [gweights[key] for key in sorted(gweights) if key[1] == n] or [
+                xp.zeros_like(W)]
+            gWs.append(sum(others, first)[:, :, None, None])
         gb = gclasses[0].sum(axis=0)
         gbs = [gb[half] for half in halves]
         gradients = [_batch_first(gv, size), _batch_first(gh, size)] + gWs + gbs + gclasses
