@@ -100,15 +100,19 @@ class Gates(function_node.FunctionNode):
 
         def work(parts):
             for part in parts:
-                before = xp.empty_like(gh[:, part])          # (2p, images, pixels)
+                before = gh[:, part]                         # (2p, images, pixels)
+                if xp is np:                                 # a GPU takes the whole batch
+                    before = xp.empty_like(before)
                 self._before_gate(0, part, ys, gys, before)
-                gh[:, part] = before
+                if xp is np:
+                    gh[:, part] = before
                 gclasses[0][part] = before.sum(axis=2).T
                 for n, (half, W) in enumerate(zip(halves, weights)):
                     d = as_matrix(before[half])
                     xp.matmul(W.T, d, out=as_matrix(gv[half, part]))
                     gweights[part.start, n] = d @ as_matrix(v[half, part]).T
                 if len(ys) == 2:
+                    before = xp.empty_like(before)
                     self._before_gate(1, part, ys, gys, before)
                     gv[:, part] += before
                     gclasses[1][part] = before.sum(axis=2).T
