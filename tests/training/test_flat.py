@@ -92,9 +92,10 @@ def test_clipping_keeps_a_small_gradient():
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize('options, most', [([], 450), (['--average', 0.9], 450)])
+@pytest.mark.parametrize('options, most', [
+    ([], 450), (['--average', 0.9], 450), (['--model', 'gated'], 900)])
 def test_a_step_is_few_operations_on_the_device(process, tmp_path, options, most):
-    """The post's model: 15 blocks, RGB. It is counted where CUDA is a stand-in that can trace."""
+    """The post's model and the gated one, 15 blocks, RGB; where CUDA is a stand-in with a trace."""
     np.savez(tmp_path / 'rgb.npz', train_x=np.random.RandomState(0).randint(
         0, 256, (64, 8, 8, 3)).astype('u1'), test_x=np.zeros((2, 8, 8, 3), 'u1'))
     trace = tmp_path / 'trace'

@@ -120,13 +120,14 @@ class MaskedChain2DFunction(function_node.FunctionNode):
         self.hidden = [_below_ones(xp, shape, x.dtype) for shape in shapes[:-1]]
         y = xp.empty(shapes[-1], x.dtype)
         step = _images_at_a_time(x, layers, sizes)
+        in_place = self._in_place(xp)
 
         def work(parts):
             columns_of = [Columns(layer, step, *size, xp, x.dtype).of
                           for layer, size in zip(layers, zip(sizes, sizes[1:]))]
             zeros = [_zeros(xp, size, x.dtype) for size in sizes]
             first = _below_ones(xp, (len(x), step) + sizes[0], x.dtype)
-            last = xp.empty((len(y), step) + sizes[-1], x.dtype)
+            last = y if in_place else xp.empty((len(y), step) + sizes[-1], x.dtype)
             for _, images, some in _few_images(parts, step):
                 seen = [first[:, some]] + [maps[:, images] for maps in self.hidden]
                 _sort_below_ones(layers[0].inputs, x[:, images], seen[0], zeros[0], self.relu)
@@ -135,8 +136,9 @@ class MaskedChain2DFunction(function_node.FunctionNode):
                     layer.multiply(weights[n], columns_of[n](seen[n]), as_matrix(target))
                     if n + 1 < len(layers):
                         _rectify_below_ones(seen[n + 1], zeros[n + 1])
-                layers[-1].outputs.unsort(
-                    last[:, some], y[:, images], x[:, images] if self.shortcut else None)
+                if not in_place:
+                    layers[-1].outputs.unsort(
+                        last[:, some], y[:, images], x[:, images] if self.shortcut else None)
 
         threads.share(work, _parts(x.shape[1], step))
         return y.transpose(1, 0, 2, 3),
@@ -171,6 +173,7 @@ class MaskedChain2DFunction(function_node.FunctionNode):
         gx = xp.empty_like(x) if x_wants_gradient else None
         sums = {}
         step = _images_at_a_time(x, layers, sizes)
+        in_place = self._in_place(xp)
 
         def work(parts):
             columns_of = [Columns(layer, step, *size, xp, x.dtype).of
@@ -179,6 +182,8 @@ class MaskedChain2DFunction(function_node.FunctionNode):
             first = _below_ones(xp, (len(x), step) + sizes[0], x.dtype)
             gradients = [xp.empty((W.shape[1], step) + size, x.dtype) for W, size in zip(Ws, sizes)]
             gradients.append(xp.empty((len(gy), step) + sizes[-1], x.dtype))
+            if x_wants_gradient and in_place:
+                gradients[0] = gx
             for part, images, some in _few_images(parts, step):
                 seen = [first[:, some]] + [maps[:, images] for maps in self.hidden]
                 _sort_below_ones(forward[0].inputs, x[:, images], seen[0], zeros, self.relu)
@@ -196,7 +201,7 @@ class MaskedChain2DFunction(function_node.FunctionNode):
                     layers[n].multiply(weights[n], columns, as_matrix(above))
                     if n or self.relu:
                         _differentiate_relu(seen[n][1:], above)
-                if x_wants_gradient:
+                if x_wants_gradient and not in_place:
                     forward[0].inputs.unsort(
                         above, gx[:, images], gy[:, images] if self.shortcut else None)
 
@@ -217,6 +222,11 @@ class MaskedChain2DFunction(function_node.FunctionNode):
         if self.shortcut:
             y += inputs[0]
         return chainer.grad([y], [inputs[i] for i in indexes], [gy], enable_double_backprop=True)
+
+    def _in_place(self, xp):
+        """Whether products are written to the result itself. A GPU sorts no maps, and takes the
+        whole batch at a time."""
+        return xp is not np and not self.shortcut
 
     def _sizes(self, x):
         """(H, W) of the input and of the output of each layer."""

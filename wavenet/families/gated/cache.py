@@ -14,6 +14,7 @@ and of what it gets of the vertical one, are sorted by colour (`ColourOrder`).
 """
 from typing import Any, NamedTuple
 
+from wavenet.families.gated.model import embeddings
 from wavenet.families.pixelcnn.weights import (
     Product,
     pixel_products,
@@ -363,7 +364,7 @@ def vertical_layer(block, W_to_h, hidden, class_ids):
         (block.horizontal_conv_t, block.horizontal_conv_s))]             # (2, hidden) each
     class_v, class_h = [
         None if x is None else _halve(x.array.T.reshape(2, hidden.count, 1, len(class_ids)))
-        for x in block.embeddings(class_ids)]
+        for x in embeddings([block], class_ids)[0]]
     bias_to_h = _halve(bias_to_h + bias_h)[:, :, None, None] + class_h
     return VerticalLayer(_halve(bias).reshape(-1, 1), class_v, W_to_h, bias_to_h[:, hidden.order])
 

@@ -100,23 +100,30 @@ class Gates(function_node.FunctionNode):
 
         def work(parts):
             for part in parts:
-                before = xp.empty_like(gh[:, part])          # (2p, images, pixels)
+                before = gh[:, part]                         # (2p, images, pixels)
+                if xp is np:                                 # a GPU takes the whole batch
+                    before = xp.empty_like(before)
                 self._before_gate(0, part, ys, gys, before)
-                gh[:, part] = before
+                if xp is np:
+                    gh[:, part] = before
                 gclasses[0][part] = before.sum(axis=2).T
                 for n, (half, W) in enumerate(zip(halves, weights)):
                     d = as_matrix(before[half])
                     xp.matmul(W.T, d, out=as_matrix(gv[half, part]))
                     gweights[part.start, n] = d @ as_matrix(v[half, part]).T
                 if len(ys) == 2:
+                    before = xp.empty_like(before)
                     self._before_gate(1, part, ys, gys, before)
                     gv[:, part] += before
                     gclasses[1][part] = before.sum(axis=2).T
 
         _share(work, v)
         # In the order of the parts, so that the sum is the same for any number of cores
-        gWs = [sum((gweights[key] for key in sorted(gweights) if key[1] == n),
-                   xp.zeros_like(W))[:, :, None, None] for n, W in enumerate(weights)]
+        gWs = []
+        for n, W in enumerate(weights):
+            first, *others = [gweights[key] for key in sorted(gweights) if key[1] == n] or [
+                xp.zeros_like(W)]
+            gWs.append(sum(others, first)[:, :, None, None])
         gb = gclasses[0].sum(axis=0)
         gbs = [gb[half] for half in halves]
         gradients = [_batch_first(gv, size), _batch_first(gh, size)] + gWs + gbs + gclasses

@@ -112,39 +112,29 @@ class GatedBlock(chainer.Chain):
         self.vertical_mask[:, :, :half + 1] = 1
         self.horizontal_mask = np.concatenate([self.horizontal_conv_t.mask] * 2)
 
-    def forward(self, v, h, class_ids):
+    def forward(self, v, h, convs, class_v, class_h):
         """
         Args:
             v, h: the vertical and the horizontal stack, (B, in_channels, H, W) each; labels in the
                 first block are int32 (B, C, H, W), see `masked_convolution_2d`.
-            class_ids: int32 (B,).
+            convs: the convolutions before the gates, see `convolutions`.
+            class_v, class_h: what the class adds to the gates, see `embeddings`.
 
         Returns: both, (B, out_channels, H, W) each; the vertical one is None in the last block.
         """
-        W, b = joined(self.vertical_conv_t, self.vertical_conv_s)
-        rows_below = self.vertical_mask.shape[2] - W.shape[2]
-        W = F.pad(W, ((0, 0), (0, 0), (0, rows_below), (0, 0)), 'constant')
-        v = masked_convolution_2d(v, W, b, self.vertical_mask, self.vertical_pad)
-        W, b = joined(self.horizontal_conv_t, self.horizontal_conv_s)
-        h = masked_convolution_2d(h, W, b, self.horizontal_mask, self.horizontal_conv_t.pad)
-        class_v, class_h = self.embeddings(class_ids)
+        W_v, b_v, W_h, b_h = convs
+        v = masked_convolution_2d(v, W_v, b_v, self.vertical_mask, self.vertical_pad)
+        h = masked_convolution_2d(h, W_h, b_h, self.horizontal_mask, self.horizontal_conv_t.pad)
         v, h = gates(v, h, self.v_to_h_conv_t.W, self.v_to_h_conv_s.W,
                      self.v_to_h_conv_t.b, self.v_to_h_conv_s.b, class_h, class_v)
         return v, self.horizontal_output(h)
 
-    def embeddings(self, class_ids):
-        """The embeddings of classes (B,) for the gates of the vertical and of the horizontal stack,
-        (B, 2 out_channels) each; None for the vertical stack of the last block"""
+    def label_links(self):
+        """The embeddings of the block: one, or two for each of its gates, the vertical one first"""
         if self.form == 'author':
-            both = F.concat([embed(self.label, class_ids)] * 2)
-            return None if self.last else both, both
-        h = F.concat([embed(self.label_horizontal_t, class_ids),
-                      embed(self.label_horizontal_s, class_ids)])
-        if self.last:
-            return None, h
-        v = F.concat([embed(self.label_vertical_t, class_ids),
-                      embed(self.label_vertical_s, class_ids)])
-        return v, h
+            return [self.label]
+        vertical = [] if self.last else [self.label_vertical_t, self.label_vertical_s]
+        return vertical + [self.label_horizontal_t, self.label_horizontal_s]
 
     def device_resident_accept(self, visitor):
         super().device_resident_accept(visitor)
@@ -152,17 +142,55 @@ class GatedBlock(chainer.Chain):
         self.horizontal_mask = visitor.visit_array(self.horizontal_mask)
 
 
-def embed(link, class_ids):
-    """`link(class_ids)`, also for an empty batch, where the gradient of Chainer's EmbedID fails."""
-    if len(class_ids):
-        return link(class_ids)
-    return F.matmul(link.xp.empty((0, len(link.W)), link.W.dtype), link.W)
+def embeddings(blocks, class_ids):
+    """What classes (B,) add to the gates of each block. B may be 0.
+
+    All embeddings are looked up at once: on a GPU the number of launches decides the time.
+
+    Returns: for each block a pair of Variables (B, 2 out_channels), for the vertical and for the
+    horizontal stack; None for the vertical one of the last block.
+    """
+    tables = F.stack([link.W for block in blocks for link in block.label_links()])
+    rows = F.transpose(tables[:, class_ids], (1, 0, 2))      # (B, tables, out_channels)
+    if blocks[0].form == 'author':                           # one for the tanh and the sigmoid
+        rows = F.concat([rows, rows], axis=2)
+    maps = 2 * tables.shape[2]
+    count = rows.shape[1] * rows.shape[2] // maps
+    rows = F.reshape(rows, (len(class_ids), count * maps))
+    of_gates = iter(F.split_axis(rows, count, axis=1, force_tuple=True))
+    pairs = []
+    for block in blocks:
+        v = None if block.last else next(of_gates)
+        h = v if block.form == 'author' and not block.last else next(of_gates)
+        pairs.append((v, h))
+    return pairs
 
 
-def joined(*links):
-    """The weights and biases of several convolutions of one input, as those of one convolution."""
-    return (F.concat([link.W for link in links], axis=0),
-            F.concat([link.b for link in links], axis=0))
+def convolutions(blocks):
+    """The two convolutions of each gate as one, for blocks whose convolutions have the same shapes.
+
+    The weights of all blocks are copied at once: on a GPU the number of launches decides the time.
+
+    Returns: for each block Variables W and b of the vertical stack, and W and b of the horizontal
+    one. The vertical kernel has rows of zeros below it, as `vertical_mask` has.
+    """
+    if not blocks:
+        return []
+
+    def joined(params, pad=None):
+        both = F.stack([param for pair in params for param in pair])
+        if pad:
+            both = F.pad(both, ((0, 0),) * 3 + ((0, pad), (0, 0)), 'constant')
+        both = F.reshape(both, (len(blocks), -1) + both.shape[2:])
+        return F.separate(both)
+
+    vertical = [(block.vertical_conv_t, block.vertical_conv_s) for block in blocks]
+    horizontal = [(block.horizontal_conv_t, block.horizontal_conv_s) for block in blocks]
+    below = blocks[0].vertical_mask.shape[2] - vertical[0][0].W.shape[2]
+    return list(zip(joined([(t.W, s.W) for t, s in vertical], below),
+                    joined([(t.b, s.b) for t, s in vertical]),
+                    joined([(t.W, s.W) for t, s in horizontal]),
+                    joined([(t.b, s.b) for t, s in horizontal])))
 
 
 class GatedBlockList(chainer.ChainList):
@@ -173,9 +201,9 @@ class GatedBlockList(chainer.ChainList):
             GatedBlock(hidden_dims, hidden_dims, 3, form=form, last=n == block_num - 1,
                        colors=colors, num_classes=num_classes) for n in range(block_num)])
 
-    def forward(self, v, h, class_ids, dropout=0.0):
-        for block in self:
-            v, more = block(v, h, class_ids)
+    def forward(self, v, h, classes, dropout=0.0):
+        for block, convs, of_class in zip(self, convolutions(list(self)), classes):
+            v, more = block(v, h, convs, *of_class)
             h = h + (F.dropout(more, dropout) if dropout else more)
         return h
 
@@ -257,6 +285,8 @@ class GatedPixelCNN(chainer.Chain):
             raise ValueError('this model is conditioned on the class: give class_ids')
         if self.config.one_hot:
             x = to_labels(x, self.distribution.levels)   # int32, in place of (B, levels · C, H, W)
-        v, h = self.conv1(x, x, class_ids)   # (B, hidden_dims, H, W) each
-        h = self.blocks(v, h, class_ids, self.dropout)
+        first, *others = embeddings([self.conv1, *self.blocks], class_ids)
+        convs, = convolutions([self.conv1])
+        v, h = self.conv1(x, x, convs, *first)   # (B, hidden_dims, H, W) each
+        h = self.blocks(v, h, others, self.dropout)
         return output_stack(h, self.conv2, self.conv4, self.in_channels)
