@@ -16,8 +16,8 @@ LATEST = 30          # but is not later than these seconds
 EVERY = 60           # seconds between two lines
 DAY = 86400
 # A CPU that takes longer is better given a smaller model
-LONG = DAY / 2       # seconds of the training, and
-SLOW = 0.1           # of a step
+LONG = DAY / 2       # seconds
+SMALL = 100_000      # parameters of a model for which there is no smaller one
 
 
 def announcement(run, device_name):
@@ -97,17 +97,17 @@ class Progress(extension.Extension):
         steps: number of steps of the whole training.
         minutes: the limit of --minutes, or None.
         each_minute: whether to write the lines of each minute, where there is no progress bar.
-        on_cpu: whether to advise a smaller model if the training takes very long.
+        is_large: whether to advise a smaller model, for a CPU, if the training takes very long.
         clock: seconds, as of time.monotonic.
     """
 
     priority = -400
 
-    def __init__(self, steps, minutes, each_minute, on_cpu, clock=time.monotonic):
+    def __init__(self, steps, minutes, each_minute, is_large, clock=time.monotonic):
         self.steps = steps
         self.minutes = minutes
         self.each_minute = each_minute
-        self.on_cpu = on_cpu
+        self.is_large = is_large
         self.clock = clock
         self._first = None       # (time, step) after the first step, which is slower than others
         self._estimated = False
@@ -137,7 +137,7 @@ class Progress(extension.Extension):
                        f'{reached:,} of {self.steps:,}')
             return
         write_line(f'{_shown(seconds)} s a step: about {duration(total)}')
-        if self.on_cpu and total > LONG and seconds > SLOW:
+        if self.is_large and total > LONG:
             cli.say(f'this takes about {duration(total)} on this CPU; --preset cpu is a model that '
                     'trains on a CPU in minutes')
 

@@ -23,7 +23,7 @@ from wavenet.training.dropout import DropoutSeed
 from wavenet.training.flat import Clipping, flat_optimizer
 from wavenet.training.learning_rate import LearningRateDecay
 from wavenet.training.outputs import LossPlot, ModelFile
-from wavenet.training.progress import Lines, Progress, ProgressBar
+from wavenet.training.progress import SMALL, Lines, Progress, ProgressBar
 from wavenet.training.reports import LogReport, PrintReport
 from wavenet.training.snapshots import RandomState, Settings, Snapshots
 from wavenet.training.triggers import Always, Due, TimeLimit
@@ -276,7 +276,8 @@ def add_writing_extensions(run):
                or trainer.updater.iteration == FIRST_SAMPLES)
     always = Always()
     bar = cli.shows_progress(sys.stderr)
-    extend(Progress(run.steps, args.minutes, on_cpu=run.data.train.device.xp is np,
+    on_cpu = run.data.train.device.xp is np
+    extend(Progress(run.steps, args.minutes, is_large=on_cpu and run.model.count_params() > SMALL,
                     each_minute=not (bar and cli.shows_progress(sys.stdout))), trigger=always)
     if bar:
         extend(ProgressBar(run.steps), trigger=always)
