@@ -8,6 +8,7 @@ import numpy as np
 
 from wavenet.families import registry
 from wavenet.families.gated.model import GatedPixelCNN
+from wavenet.families.wavenet.model import recognize as wavenet_config
 from wavenet.models import PixelCNN
 
 
@@ -41,6 +42,14 @@ def gated(npz, tag):
     return set_parameters(model, npz, tag)
 
 
+def wavenet(npz, tag):
+    """Called as `model(levels)`, int32 (B, T). The files name their sizes differently: the shapes
+    of the parameters tell them."""
+    shapes = {name[len('params/'):]: npz[name].shape for name in npz if name.startswith('params/')}
+    model = registry.get('wavenet').build(wavenet_config(shapes))
+    return set_parameters(model, npz, tag)
+
+
 def set_parameters(model, npz, tag):
     """Gives a model the parameters of a file, which must be those of such a model."""
     prefix = f'{tag}/params' if tag else 'params'
@@ -54,5 +63,5 @@ def set_parameters(model, npz, tag):
     return model
 
 
-BUILDERS = {'pixelcnn': pixelcnn, 'gated': gated}
-assert BUILDERS.keys() <= registry.FAMILIES.keys()
+BUILDERS = {'pixelcnn': pixelcnn, 'gated': gated, 'wavenet': wavenet}
+assert BUILDERS.keys() <= {*registry.FAMILIES, *registry.SOUND_FAMILIES}

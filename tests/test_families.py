@@ -172,7 +172,7 @@ def test_a_temperature_divides_the_logits(model):
 def test_a_wrong_temperature_or_mask_is_an_error(model, wrong):
     if 'given' in wrong:
         wrong = dict(given=(random_images(model, 2), wrong['given'][1]))
-    with pytest.raises(ValueError, match='temperature|pixels that are kept'):
+    with pytest.raises(ValueError, match='temperature|values that are kept'):
         sampling.generate(model, (2, model.in_channels, *SHAPE), 0, **wrong)
 
 

@@ -37,7 +37,7 @@ def load(path_or_name):
     Raises: FileNotFoundError that lists the names if there is no such file; OSError or ValueError
         for a file that holds no model.
     """
-    return Model(serialization.load_model(path_or_name))
+    return Model(serialization.load_model(path_or_name, 'images'))
 
 
 class Model:

@@ -1,4 +1,4 @@
-"""Generation: sampling images from a model, value by value.
+"""Generation: sampling images or sound from a model, value by value.
 
 The post runs the whole model once for each value of an image, "3 · HEIGHT · WIDTH model runs", and
 uses only a few of the computed outputs each time. But when a value is sampled, all feature maps of
@@ -7,13 +7,14 @@ colour depend only on this colour and the ones before it. So `method='cached'` c
 map of each pixel once, when its turn comes: in total the arithmetic of one run of the model. Each
 family has its own cache (`wavenet/families`).
 """
+import math
+
 import chainer
 import numpy as np
 from chainer import backend
 from chainer.backends import cuda
 
 from wavenet.families import registry
-from wavenet.families.state import PlainState
 from wavenet.functions import threads
 from wavenet.functions.label_convolution import to_labels
 from wavenet.utils import quantize
@@ -23,7 +24,7 @@ IMAGES_OF_A_CORE = 32  # at least: with fewer, the products are too small to sha
 
 def generate(model, shape, seed=None, method='cached', given=None, part=None, progress=None,
              class_ids=None, temperature=1.0):
-    """Samples images from a model, row by row, pixel by pixel, R, G, B.
+    """Samples images from a model, row by row, pixel by pixel, R, G, B; or sound, sample by sample.
 
     A step samples the next value of all images, from one uniform number each; the numbers of a step
     are `RandomState(seed).random_sample(B)`, one step after the other. The same seed gives the same
@@ -32,38 +33,40 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
 
     Args:
         model: of one of the families, such as a `PixelCNN`.
-        shape: of the images, (B, C, H, W); any height and width.
+        shape: of the images, (B, C, H, W); any height and width. Of sound, (B, T): T samples.
         seed: of the random numbers; None for other images each time.
         method: 'cached', or 'naive' for the post's loop.
         given: (images, kept): floating (B, C, H, W) in [0, 1], and the pixels of them that are
             kept, quantized to the model's levels: a number of rows, or True in a bool array (H, W).
+            Of sound, floating (B, T), and a number of samples, or bool (T,).
             The rest is generated, each pixel from those before it. Values that are given use
             up their random numbers, so the others are the same as without `given`. Labels are
             given as label / (levels - 1).
         part: a slice of the batch: only these images, the same as when all are generated. It needs
             a seed, which fixes the whole batch.
-        progress: called with the number of pixels that are done since the last call.
+        progress: called with the number of pixels, or of samples of a sound, that are done since
+            the last call.
         class_ids: the classes of the images, integers (B,), for a conditional model; by default
             0, 1, 2, …, all classes in turn.
         temperature: the logits are divided by it, a number above 0. Below 1, likely values become
             likelier.
 
-    Returns: float32 (B, C, H, W), or those of `part`, on the model's device; values in
+    Returns: float32 of this shape, or those of `part`, on the model's device; values in
         {0, 1 / (levels - 1), …, 1}.
 
     Raises: ValueError for shapes that do not fit, an unknown method, a part without a seed, given
         values outside [0, 1], classes that the model does not have, and a model whose parameters or
         outputs are not finite.
     """
-    batch, channels, height, width = shape
-    _check_arguments(model, channels, seed, method, part, temperature)
+    batch = shape[0]
+    _check_arguments(model, shape, seed, method, part, temperature)
     xp = model.xp
     class_ids = _check_class_ids(model, batch, class_ids)
 
     part = slice(None) if part is None else part
     # All before the first step, so that on a GPU nothing has to wait for the host
-    uniforms = _uniforms(seed, height * width * channels, model.distribution.uniforms_per_step,
-                         batch, part)
+    uniforms = _uniforms(seed, math.prod(shape[1:]), model.distribution.uniforms_per_step, batch,
+                         part)
     with chainer.using_device(model.device):
         samples = xp.zeros((len(range(batch)[part]), *shape[1:]), 'f')
         is_given = _fill_given(samples, given, shape, part, model)
@@ -91,13 +94,16 @@ def _uniforms(seed, steps, of_step, batch, part):
     return uniforms
 
 
-def _check_arguments(model, channels, seed, method, part, temperature):
+def _check_arguments(model, shape, seed, method, part, temperature):
     """Raises: ValueError for arguments of `generate` that do not fit, and for parameters that are
     not finite.
     """
-    if channels != model.in_channels:
+    if registry.get(model.family).data == 'sound':
+        if len(shape) != 2:
+            raise ValueError(f'the model generates sound (count, samples), not {tuple(shape)}')
+    elif shape[1] != model.in_channels:
         raise ValueError(
-            f'the model generates images of {model.in_channels} channels, not {channels}')
+            f'the model generates images of {model.in_channels} channels, not {shape[1]}')
     if method not in ('cached', 'naive'):
         raise ValueError(f"method must be 'cached' or 'naive', got {method!r}")
     if part is not None and seed is None:
@@ -129,22 +135,24 @@ def _check_class_ids(model, batch, class_ids):
 
 
 def _fill_given(samples, given, shape, part, model):
-    """Writes the rows that are given into the samples. Returns which values they are, bool
-    (C, H, W) on the host."""
+    """Writes the values that are given into the samples. Returns which ones they are, bool
+    (C, H, W), or (T,) of sound, on the host."""
     is_given = np.zeros(samples.shape[1:], bool)
     if given is None:
         return is_given
     images, kept = given
     if tuple(images.shape) != tuple(shape):
         raise ValueError(f'the given images must have the shape {tuple(shape)}, not {images.shape}')
+    places = tuple(shape[2:]) or tuple(shape[1:])      # (H, W), or (T,)
     if np.ndim(kept) == 0:
-        if not 0 <= kept <= shape[2]:
-            raise ValueError(f'given rows must be from 0 to {shape[2]}, got {kept}')
-        is_given[:, :kept] = True
+        if not 0 <= kept <= places[0]:
+            of = 'rows' if len(places) == 2 else 'samples'
+            raise ValueError(f'given {of} must be from 0 to {places[0]}, got {kept}')
+        is_given[...] = (np.arange(places[0]) < kept).reshape(-1, *(1 for _ in places[1:]))
     else:
         kept = np.asarray(kept)
-        if kept.dtype != bool or kept.shape != tuple(shape[2:]):
-            raise ValueError(f'the pixels that are kept must be bool {tuple(shape[2:])}, not '
+        if kept.dtype != bool or kept.shape != places:
+            raise ValueError(f'the values that are kept must be bool {places}, not '
                              f'{kept.dtype} {kept.shape}')
         is_given[:] = kept
     xp, levels = backend.get_array_module(samples), model.distribution.levels
@@ -157,8 +165,8 @@ def _fill_given(samples, given, shape, part, model):
 
 
 def _naive(model, samples, class_ids, uniforms, is_given, progress, temperature):
-    """The post's loop: fills in `samples` (B, C, H, W)."""
-    state = PlainState(model, samples, class_ids)
+    """The post's loop: fills in `samples` (B, C, H, W), or (B, T) of sound."""
+    state = registry.get(model.family).plain(model, samples, class_ids)
     state.temperature = temperature
     state.run(uniforms, is_given, progress)
 

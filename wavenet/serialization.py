@@ -20,7 +20,7 @@ from wavenet.storage.npz import open_npz
 __all__ = ['load_model', 'save_model']
 
 
-def load_model(path):
+def load_model(path, data=None):
     """Reads a model from a file of `save_model`, or of the author's.
 
     In place of a path, `path` may be the name of a model that comes with this package, such as
@@ -29,6 +29,8 @@ def load_model(path):
     The author writes two kinds of files: `pixelcnn_N`, the model, and `snapshot_iter_N`, the
     trainer with the model in it. Our own snapshots load, too: where they hold an average of the
     weights, the average is taken.
+
+    `data` is the kind of data that the model must be of, such as 'images'; None for any.
 
     Returns: the model, on the CPU; its attribute `about` holds the file's configuration, a dict,
         which always has the model's sizes.
@@ -40,6 +42,8 @@ def load_model(path):
                        if any(name.startswith(prefix) for name in npz.files)), '')
         about = read_about(npz)
         family, config = _identify(parameter_shapes(npz, prefix), about)
+        if data not in (None, family.data):
+            raise ValueError(f'a {family.title} is a model of {family.data}, not of {data}')
         model = family.build(config)
         Deserializer(npz, prefix).load(model)
         model.about = dict(about, **config.to_json())

@@ -77,7 +77,7 @@ def run(parser):
         check_outputs(args)
         device = devices.use_device(args)
         with cli.naming('--model', args.model):
-            model = serialization.load_model(args.model)
+            model = serialization.load_model(args.model, 'images')
         model.to_device(device)
         classes = marginal_classes(args, model)
         with cli.naming('--dataset', args.dataset):

@@ -110,7 +110,7 @@ def run(parser):
         sample_files.check(args, writes=team.rank == 0)
         device = devices.use_device(args)
         with cli.naming('--model', args.model):
-            model = serialization.load_model(args.model)
+            model = serialization.load_model(args.model, 'images')
         plan = make_plan(args, model)
         if team.rank == 0 and plan.completion:
             for line in completion.describe(plan.completion, model):

@@ -11,6 +11,7 @@ from typing import Any, Callable, NamedTuple, Optional
 
 import chainer
 
+from wavenet.families.state import PlainState
 from wavenet.functions.precision import float32_parameters
 
 
@@ -55,22 +56,25 @@ class Family:
         title: what people call it, for messages and pages.
         config: the class of its sizes, a `wavenet.config.Config`.
         configure: makes a config from the options of train.py (the family's own included) and the
-            data set's number of classes.
+            data set's number of classes; None where train.py does not offer the family.
         build: makes the model of a config, a Chain on the CPU with these attributes:
             `family`, the name; `config`; `distribution`, see `wavenet.distributions`;
             `in_channels`; `num_classes`, 0 or 1 where the model is unconditional. Called with
             x, float32 (B, C, H, W) in [0, 1], and class_ids, int32 (B,) or None, it returns the
-            outputs (B, outputs, C, H, W), each of which depends on earlier values only.
+            outputs (B, outputs, C, H, W), each of which depends on earlier values only. A model
+            of sound takes levels, int32 (B, T), and returns (B, outputs, T).
         shapes: the parameters of a config, a dict from names to shapes. Files are checked against
             it, and the memory of a training.
         options: the options of train.py that say the sizes, see `Option`.
         held_maps: values that a training step holds for each feature map and pixel; measured.
         recipe: the defaults of training.
         small: options of train.py for a model that trains on a CPU in minutes, `--preset cpu`.
-        data: the kind of its data sets, a key of `wavenet.data.load.LOADERS`.
+        data: the kind of its data sets: 'sound', or a key of `wavenet.data.load.LOADERS`.
         cache: makes a `wavenet.families.state.State` for fast generation of a model, samples
-            (B, C, H, W) to fill in, class_ids (B,) or None, and the number of cores; None where
-            there is only the plain loop, which is too slow for samples during a training.
+            (B, C, H, W) or (B, T) to fill in, class_ids (B,) or None, and the number of cores;
+            None where there is only the plain loop, which is too slow for samples during a
+            training.
+        plain: makes the same of a model, samples and class_ids, for the plain loop.
         recognize: the config of a foreign file, which holds none, from the names and shapes of its
             parameters; None where they are not of this family. `recognize` itself is None where no
             others write such files.
@@ -89,6 +93,7 @@ class Family:
     small: str = ''
     data: str = 'images'
     cache: Optional[Callable] = None
+    plain: Callable = PlainState
     recognize: Optional[Callable] = None
     prepare: Optional[Callable] = None
 

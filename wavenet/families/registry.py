@@ -1,8 +1,12 @@
-"""The families there are. A new one is a line in FAMILIES."""
+"""The families there are. A new one is a line in FAMILIES or, for sound, in SOUND_FAMILIES."""
 from wavenet.families.gated import GATED
 from wavenet.families.pixelcnn import PIXELCNN
+from wavenet.families.wavenet import WAVENET
 
 FAMILIES = {family.name: family for family in (PIXELCNN, GATED)}
+
+# Models of sound: used from Python; the commands know data sets of images only
+SOUND_FAMILIES = {family.name: family for family in (WAVENET,)}
 
 # What `model` in a file said before files named the family
 FORMER_NAMES = {'PixelCNN': 'pixelcnn', 'GatedPixelCNN': 'gated'}
@@ -10,16 +14,17 @@ FORMER_NAMES = {'PixelCNN': 'pixelcnn', 'GatedPixelCNN': 'gated'}
 
 def get(name):
     """The `Family` of a name. Raises: ValueError for one that is not there."""
-    if name not in FAMILIES:
-        raise ValueError(f'there is no model {name!r}, only {", ".join(FAMILIES)}; the mistakes of '
+    families = {**FAMILIES, **SOUND_FAMILIES}
+    if name not in families:
+        raise ValueError(f'there is no model {name!r}, only {", ".join(families)}; the mistakes of '
                          'the post are for python -m wavenet.results')
-    return FAMILIES[name]
+    return families[name]
 
 
 def recognize(shapes):
     """The (family, config) to which parameters belong, a dict from names to shapes; None if there
     is none."""
-    for family in FAMILIES.values():
+    for family in (*FAMILIES.values(), *SOUND_FAMILIES.values()):
         config = family.recognize and family.recognize(shapes)
         if config and family.shapes(config) == shapes:
             return family, config

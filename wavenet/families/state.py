@@ -11,12 +11,14 @@ import chainer
 class State:
     """The samples that are being generated, and what is known of them.
 
-    A step is the next value of all images: (row, column, colour). Subclasses say what the network's
-    outputs for it are (`outputs`), and take notice of the value (`put`).
+    A step is the next value of all samples: (row, column, colour) of images, (time,) of sound.
+    Subclasses say what the network's outputs for it are (`outputs`), and take notice of the value
+    (`put`).
 
     Args:
         model: see `wavenet.families.family.Family.build`.
-        samples: floating (B, C, H, W) on the model's device; `run` fills it in.
+        samples: floating (B, C, H, W), or (B, T) of sound, on the model's device; `run` fills it
+            in.
 
     Attributes:
         temperature: `run` divides the outputs, which are logits, by it.
@@ -33,6 +35,15 @@ class State:
         """All steps, in order."""
         _, channels, height, width = self.samples.shape
         return itertools.product(range(height), range(width), range(channels))
+
+    def place(self, step):
+        """The place of a step's value in a sample, an index of (C, H, W)."""
+        row, column, color = step
+        return color, row, column
+
+    def ends_position(self, step):
+        """Whether a step is the last one of its pixel."""
+        return step[2] == self.samples.shape[1] - 1
 
     def outputs(self, step):
         """The outputs for the value of this step, (B, outputs), from the values of earlier steps.
@@ -54,23 +65,25 @@ class State:
 
         Args:
             uniforms: float64 (steps, uniforms of a step, B) on the samples' device.
-            given: bool (C, H, W) on the host, the values that `samples` holds already.
-            progress: called with the number of pixels that are done since the last call.
+            given: bool (C, H, W), or (T,) of sound, on the host: the values that `samples` holds
+                already.
+            progress: called with the number of pixels, or of samples of a sound, that are done
+                since the last call.
         """
         distribution = self.model.distribution
-        channels = self.samples.shape[1]
         for number, step in enumerate(self.steps):
-            i, j, k = step
-            if given[k, i, j]:
-                self.give(step, self.samples[:, k, i, j])
+            place = self.place(step)
+            values = self.samples[(slice(None), *place)]               # a view, (B,)
+            if given[place]:
+                self.give(step, values)
             else:
                 outputs = self.outputs(step)
                 if self.temperature != 1:
                     outputs = outputs / self.temperature
                 drawn = distribution.draw(outputs, uniforms[number])
-                self.samples[:, k, i, j] = drawn / (distribution.levels - 1)
-                self.put(step, self.samples[:, k, i, j])
-            if k == channels - 1:
+                values[...] = drawn / (distribution.levels - 1)
+                self.put(step, values)
+            if self.ends_position(step):
                 progress(1)
 
 
@@ -103,10 +116,14 @@ class PlainState(State):
         super().__init__(model, samples)
         self.class_ids = class_ids
 
+    def inputs(self):
+        """The samples as the model takes them."""
+        return self.samples
+
     def outputs(self, step):
-        i, j, k = step
         with chainer.using_config('train', False), chainer.no_backprop_mode():
-            return self.model(self.samples, self.class_ids).array[:, :, k, i, j]
+            outputs = self.model(self.inputs(), self.class_ids).array    # (B, outputs, C, H, W)
+        return outputs[(slice(None), slice(None), *self.place(step))]
 
     def give(self, step, values):
         pass  # the model reads them from the samples
