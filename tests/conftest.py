@@ -77,10 +77,11 @@ def random_model():
 def random_gated_model():
     """Makes small models of random weights and biases, none of which is small."""
     def make(in_channels=3, hidden_dims=12, block_num=2, out_hidden_dims=8, out_dims=4,
-             num_classes=10, form='paper', seed=0):
+             num_classes=10, form='paper', one_hot=False, seed=0):
         random = np.random.RandomState(seed)
         model = gated.GatedPixelCNN(
-            in_channels, hidden_dims, block_num, out_hidden_dims, out_dims, num_classes, form)
+            in_channels, hidden_dims, block_num, out_hidden_dims, out_dims, num_classes, form,
+            one_hot)
         for _, param in sorted(model.namedparams()):
             scale = 0.1 if param.ndim == 1 else 2 * np.prod(param.shape[1:]) ** -0.5
             param.array[...] = random.normal(0, scale, param.shape)

@@ -110,9 +110,13 @@ def _check_arguments(model, shape, seed, method, part, temperature):
         raise ValueError('a part of the images can be generated only with a seed')
     if not 0 < temperature < float('inf'):
         raise ValueError(f'the temperature must be above 0 and finite, got {temperature}')
-    for name, param in model.namedparams():
-        if not model.xp.isfinite(param.array).all():
-            raise ValueError(f'the model cannot generate: its {name} is not finite')
+    names, params = zip(*model.namedparams())
+    with chainer.using_device(model.device):
+        # All at once: a GPU is asked only once
+        finite = cuda.to_cpu(model.xp.stack([model.xp.isfinite(param.array).all()
+                                             for param in params]))
+    if not finite.all():
+        raise ValueError(f'the model cannot generate: its {names[finite.argmin()]} is not finite')
 
 
 def _check_class_ids(model, batch, class_ids):

@@ -1,63 +1,22 @@
 """The kernel that samples on a GPU. A CPU runs its threads here, to test its logic."""
-import ctypes
-import os
-import re
-import shutil
-import subprocess
-
 import numpy as np
 import pytest
 
+from families import kernel_on_cpu
 from wavenet.families.pixelcnn import cache_gpu
 from wavenet.sampling import generate
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-KERNEL = os.path.join(os.path.dirname(cache_gpu.__file__), 'draw_row.cu')
-THREADS = 64
-
 
 @pytest.fixture(scope='session')
-def launch(tmp_path_factory):
-    """The kernel, compiled for the CPU: launch(blocks, args)."""
-    compiler = shutil.which(os.environ.get('CXX', 'g++'))
-    if compiler is None:
-        pytest.skip('no C++ compiler here')
-    types = [parameter.strip().rsplit(' ', 1)[0] for parameter in re.search(
-        r' draw_row\((.*?)\)', cache_gpu.SOURCE, re.DOTALL).group(1).split(',')]
-    call = ', '.join(f'*(int*)args[{i}]' if of == 'int' else f'({of})args[{i}]'
-                     for i, of in enumerate(types))
-    library = str(tmp_path_factory.mktemp('kernel') / 'draw_row.so')
-    subprocess.run(
-        [compiler, '-O2', '-shared', '-fPIC', f'-DKERNEL_FILE="{KERNEL}"',
-         f'-DKERNEL_CALL=draw_row({call})', '-o', library, os.path.join(HERE, 'cuda_on_cpu.cpp')],
-        check=True)
-    function = ctypes.CDLL(library).launch
-
-    def launch(blocks, args):
-        assert len(args) == len(types)
-        for arg, of in zip(args, types):
-            dtype = {'int': 'i4', 'const double*': 'f8'}.get(of, 'f4')
-            assert arg.dtype == dtype and np.asarray(arg).flags.c_contiguous
-        args = [np.asarray(arg) for arg in args]
-        pointers = (ctypes.c_void_p * len(args))(*[arg.ctypes.data for arg in args])
-        function(blocks, THREADS, pointers)
-    return launch
+def draw_row(tmp_path_factory):
+    """The kernel, compiled for the CPU."""
+    return kernel_on_cpu.compiled(cache_gpu.SOURCE, tmp_path_factory.mktemp('kernel'))
 
 
 @pytest.fixture
-def generate_by_kernel(launch, monkeypatch):
+def generate_by_kernel(draw_row, monkeypatch):
     """`wavenet.sampling.generate` with seed 0, by the kernel."""
-    def cached(model, samples, class_ids, uniforms, given, progress, temperature):
-        state = cache_gpu.RowCache(model, samples)
-        state.temperature = temperature
-        state.run(uniforms, given, progress)
-
-    def call(model, shape, **kwargs):
-        with monkeypatch.context() as patch:
-            patch.setattr(cache_gpu, '_draw_row', launch)
-            patch.setattr('wavenet.sampling._cached', cached)
-            return generate(model, shape, seed=0, **kwargs)
-    return call
+    return kernel_on_cpu.generation(draw_row, cache_gpu.RowCache, monkeypatch)
 
 
 @pytest.mark.parametrize('in_channels, sizes', [

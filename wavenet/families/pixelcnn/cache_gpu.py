@@ -1,9 +1,7 @@
-"""Cached generation from PixelCNN on a GPU: one kernel launch generates a row of all images.
+"""Cached generation from PixelCNN on a GPU, row by row: see `wavenet/families/row_state.py`.
 
-Step by step, as on a CPU, each value would take some hundred kernel launches that have next to
-nothing to do. But images do not depend on each other. So `draw_row.cu` gives each image a block of
-threads, which generates the whole row; only the threads of one block wait for each other. One
-batched product before each launch computes what the row gets of the row above.
+The kernel is draw_row.cu. One batched product before each launch computes what the row gets of the
+row above.
 
 In shapes, B is the number of images, C the number of colours, H and W the height and width of an
 image, and n the number of blocks; `hidden`, `half` and `out_hidden` are numbers of feature maps: of
@@ -12,8 +10,8 @@ the blocks, inside of a block, and of conv2.
 import os
 
 import numpy as np
-from chainer.backends import cuda
 
+from wavenet.families import row_state
 from wavenet.families.pixelcnn.weights import (
     label_patch_tables,
     layer_orders,
@@ -21,33 +19,15 @@ from wavenet.families.pixelcnn.weights import (
     pixel_weights,
     sorted_weights,
 )
-from wavenet.families.state import PlainState, State
 
-THREADS = 1024  # of a block: 32 for each feature map that is computed at the same time
-
-with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'draw_row.cu')) as file:
-    SOURCE = file.read()
+SOURCE = row_state.kernel_source(os.path.dirname(os.path.abspath(__file__)))
 
 
-class RowCache(State):
-    """Generation row by row, see `draw_rows`. If other pixels than whole rows are given, the post's
-    loop generates.
+class RowCache(row_state.RowState):
+    """Generation row by row, see `draw_rows`."""
 
-    Args:
-        model: a `PixelCNN` on a GPU.
-        samples: the images to generate, float32 (B, C, H, W), on the GPU.
-    """
-
-    def run(self, uniforms, given, progress):
-        batch, channels, height, width = self.samples.shape
-        first_row = int(given[0, :, 0].sum())
-        if given.sum() != channels * first_row * width or not given[:, :first_row].all():
-            state = PlainState(self.model, self.samples, None)
-            state.temperature = self.temperature
-            state.run(uniforms, given, progress)
-            return
-        draw_rows(self.model, self.samples, first_row,
-                  uniforms.reshape(height, width, channels, batch), progress, self.temperature)
+    def draw_rows(self, first_row, uniforms, progress):
+        draw_rows(self.model, self.samples, first_row, uniforms, progress, self.temperature)
 
 
 def draw_rows(model, samples, first_row, uniforms, progress, temperature=1.0):
@@ -65,6 +45,8 @@ def draw_rows(model, samples, first_row, uniforms, progress, temperature=1.0):
     xp = model.xp
     batch, colors, height, width = samples.shape
     orders = layer_orders(model)
+    for order in orders:
+        order.order = xp.asarray(order.order)    # copied to the GPU once, not at each use
     n, hidden, half, out_hidden = len(model.blocks), *[order.count for order in orders[:3]]
 
     # What the 3×3 convolutions see of the last row, with a column of zeros on either side. Three
@@ -84,7 +66,7 @@ def draw_rows(model, samples, first_row, uniforms, progress, temperature=1.0):
     for i in range(height):
         if n:
             xp.matmul(above.reshape(n, batch * width, 3 * half), weights_above, out=context)
-        _draw_row(batch, [np.int32(i), np.int32(i < first_row)] + sizes + weights
+        row_state.draw_row(SOURCE, batch, [np.int32(i), np.int32(i < first_row)] + sizes + weights
                   + [uniforms[i], samples, context, maps] + of_one_pixel)
         progress(width)
 
@@ -129,9 +111,3 @@ def _conv1_weights(model, hidden):
         return patch_weights(model.conv1, hidden)
     tables = model.xp.concatenate(label_patch_tables(model.conv1, hidden, model.in_channels))
     return tables[:, :-1], model.conv1.b.array[hidden.order]
-
-
-def _draw_row(batch, args):
-    """Launches the kernel and waits for it, so that the progress shown is true."""
-    cuda.raw(SOURCE, 'draw_row')((batch,), (THREADS,), tuple(args))
-    cuda.cupy.cuda.get_current_stream().synchronize()

@@ -1,0 +1,59 @@
+"""Generation on a GPU: one kernel launch generates a row of all images.
+
+Step by step, as on a CPU, each value would take some hundred kernel launches that have next to
+nothing to do. But images do not depend on each other. So a kernel gives each image a block of
+threads, which generates the whole row; only the threads of one block wait for each other.
+"""
+from pathlib import Path
+
+from chainer.backends import cuda
+
+from wavenet.families.state import PlainState, State
+
+THREADS = 1024  # of a block: 32 for each feature map that is computed at the same time
+
+
+class RowState(State):
+    """Generation row by row. If other pixels than whole rows are given, the post's loop generates.
+
+    Args:
+        model: a model on a GPU.
+        samples: the images to generate, float32 (B, C, H, W), on the GPU.
+        class_ids: classes of the images, int32 (B,), on the GPU; None for an unconditional model.
+    """
+
+    def __init__(self, model, samples, class_ids=None):
+        super().__init__(model, samples)
+        self.class_ids = class_ids
+
+    def run(self, uniforms, given, progress):
+        batch, channels, height, width = self.samples.shape
+        first_row = int(given[0, :, 0].sum())
+        if given.sum() != channels * first_row * width or not given[:, :first_row].all():
+            state = PlainState(self.model, self.samples, self.class_ids)
+            state.temperature = self.temperature
+            state.run(uniforms, given, progress)
+        else:
+            self.draw_rows(first_row, uniforms.reshape(height, width, channels, batch), progress)
+
+    def draw_rows(self, first_row, uniforms, progress):
+        """Generates the rows of the samples from `first_row` on; earlier ones are given.
+
+        Args:
+            first_row: the first row to generate.
+            uniforms: float64 (H, W, C, B), the uniform number of each value.
+            progress: called with the number of pixels that are done since the last call.
+        """
+        raise NotImplementedError
+
+
+def kernel_source(folder):
+    """The source of the kernel `draw_row` in a family's folder, below what the kernels share."""
+    common = Path(__file__).with_name('draw_row.cu')
+    return common.read_text() + (Path(folder) / 'draw_row.cu').read_text()
+
+
+def draw_row(source, batch, args):
+    """Launches a kernel and waits for it, so that the progress shown is true."""
+    cuda.raw(source, 'draw_row')((batch,), (THREADS,), tuple(args))
+    cuda.cupy.cuda.get_current_stream().synchronize()
