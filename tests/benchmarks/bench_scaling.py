@@ -62,7 +62,7 @@ class Worker:
         model.to_device(device)
         self.alone = chainer.optimizers.Adam().setup(model)
         self.together = create_multi_node_optimizer(
-            self.alone, data_parallel.Communicator(team.comm))
+            self.alone, data_parallel.Communicator(team.comm, self.alone))
         self.together.update()
         self.parts = {}                                      # seconds of the last steps
         mean = team.comm.multi_node_mean_grad

@@ -83,6 +83,28 @@ def test_nccl(train, train_by, tmp_path):
     same_to_rounding(tmp_path, 'one', 'nccl')
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize('options', [[], ['--model', 'gated']])
+def test_gradients_travel_as_one_array(train_by, tmp_path, options):
+    """Where CUDA is a stand-in with a trace. Its all-reduce of one process is a copy."""
+    trace = tmp_path / 'trace'
+    result = train_by(1, '--iteration', 3, '--gpu', 0, '--communicator', 'pure_nccl',
+                      '--samples', 0, *options, FAKECUDA_TRACE=str(trace))
+    assert result.returncode == 0, result.stderr
+    if not trace.exists():
+        pytest.skip('this CUDA writes no trace')
+    lines = [line.split() for line in trace.read_text().splitlines()]
+    of_step = [n for n, line in enumerate(lines) if line[:2] == ['launch', 'adam']]
+    assert len(of_step) == 3
+    size = 4 * sum(array.size for array in parameters(tmp_path / 'out/model.npz').values())
+    step = lines[of_step[0]:of_step[1]]
+    mean, = [n for n, line in enumerate(step) if line[0] == 'd2d' and str(size) in line]
+    after = [' '.join(line) for line in step[mean:]]
+    assert any('div_by_size' in line for line in after) and len(after) <= 12, after
+    # They were joined before, and the parameters are updated by the array that comes back
+    assert not any('concatenate' in line for line in after), after
+
+
 # 10 test images for 3 ranks, in batches of 5: 4, 3 and 3; and 1 image for 2 ranks
 @pytest.mark.parametrize('size, options', [(3, []), (2, ['--test_limit', 1])])
 def test_each_test_image_counts_once(train, train_by, tmp_path, size, options):

@@ -11,6 +11,7 @@ from chainer import serializers
 from chainer.training import PRIORITY_WRITER, StandardUpdater, extension
 
 from wavenet.storage.npz import open_npz
+from wavenet.training.flat import FlatOptimizer
 from wavenet.training.interruption import Interruption
 from wavenet.training.reports import Evaluator
 from wavenet.training.triggers import Always
@@ -86,13 +87,18 @@ class Communicator:
     """A communicator of ChainerMN that averages gradients of any memory layout.
 
     ChainerMN's own takes every gradient for contiguous. It silently leaves out the mean of others,
-    such as a gradient that is a part of another array.
+    such as a gradient that is a part of another array. The gradients of a flat optimizer are
+    averaged as the one array that it updates the parameters by.
     """
 
-    def __init__(self, comm):
+    def __init__(self, comm, optimizer):
         self._comm = comm
+        self._optimizer = optimizer
 
     def multi_node_mean_grad(self, model, zero_fill=False):
+        if isinstance(self._optimizer, FlatOptimizer):
+            self._optimizer.join_gradients()
+            model = self._optimizer.flat
         for param in model.params():
             if param.grad is not None:
                 param.grad = param.xp.ascontiguousarray(param.grad)
@@ -109,7 +115,7 @@ def updater(team, batches, optimizer, **options):
     from chainermn import create_multi_node_optimizer
     # The optimizer's hooks, such as clipping, run after the mean over the ranks
     return StandardUpdater(Share(team, batches), create_multi_node_optimizer(
-        optimizer, Communicator(team.comm)), **options)
+        optimizer, Communicator(team.comm, optimizer)), **options)
 
 
 def evaluator(team, batches, model, **options):

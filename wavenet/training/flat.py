@@ -31,11 +31,12 @@ def parts(flat, params):
 
 def flat_optimizer(optimizer):
     """Makes an optimizer of Chainer, before its setup, one that updates all parameters at once."""
-    optimizer.__class__ = type(f'Flat{type(optimizer).__name__}', (_Flat, type(optimizer)), {})
+    own = type(optimizer)
+    optimizer.__class__ = type(f'Flat{own.__name__}', (FlatOptimizer, own), {})
     return optimizer
 
 
-class _Flat:
+class FlatOptimizer:
     """Adds this to a `chainer.optimizer.GradientMethod`.
 
     Snapshots hold the state of each parameter, as those of the optimizer without this.
@@ -65,13 +66,20 @@ class _Flat:
             link.cleargrads()
             loss.backward()
             del loss
-        self.reallocate_cleared_grads()
-        self.flat.all.grad = link.xp.concatenate([param.grad.ravel() for param in link.params()])
+        if self.flat.all.grad is None:
+            self.join_gradients()
         self.target = self.flat
         try:
             super().update()   # hooks and rule, of the one parameter
         finally:
             self.target = link
+            self.flat.cleargrads()
+
+    def join_gradients(self):
+        """Joins the gradients of the parameters in one, that of `flat`, for the next update."""
+        self.reallocate_cleared_grads()
+        self.flat.all.grad = self.target.xp.concatenate(
+            [param.grad.ravel() for param in self.target.params()])
 
     def serialize(self, serializer):
         rules = [param.update_rule for param in self.target.params()]
