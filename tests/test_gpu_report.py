@@ -1,4 +1,5 @@
 """tests/benchmarks/gpu_report.py: the whole report with tiny models, and what failures do to it."""
+import argparse
 import os
 import subprocess
 import sys
@@ -41,6 +42,15 @@ def test_every_part_of_the_report(tmp_path):
     _, _, missing = page.partition('### Not measured')
     for line in missing.splitlines():
         assert not line or 'PyTorch' in line, page
+
+
+def test_the_page_goes_to_the_documentation_and_to_the_folder(tmp_path):
+    docs = gpu_report.DOCS
+    for out, tiny, expected in (
+            (None, False, [docs]), (docs, False, [docs]), (tmp_path, False, [docs, tmp_path]),
+            (tmp_path, True, [tmp_path]), (None, True, [])):
+        paths = gpu_report.paths_of_page(argparse.Namespace(out=out, tiny=tiny))
+        assert paths == [folder / 'gpu.md' for folder in expected]
 
 
 def test_without_a_gpu_one_line_says_so(tmp_path):

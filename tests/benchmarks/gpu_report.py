@@ -1,12 +1,12 @@
 """Measures on an NVIDIA GPU what only a GPU can tell, and writes docs/gpu.md.
 
-    python tests/benchmarks/gpu_report.py [--minutes 6] [--out docs] [--data FOLDER]
+    python tests/benchmarks/gpu_report.py [--minutes 6] [--out FOLDER] [--data FOLDER]
 
 The parts run one after the other, the most valuable first: training steps beside PyTorch,
 generation, the `gpu` tests, train.py and generate.py, the operations of a step, torch.compile. Each
 part is a process with a limited share of the time that is left. Where a part fails or runs out of
 time, the report says so and goes on. The file is written anew after each part; what stands above
-the line `<!-- measured -->` in it stays.
+the line `<!-- measured -->` in it stays. With --out, the same is written to gpu.md in FOLDER, too.
 """
 import argparse
 import datetime
@@ -29,6 +29,7 @@ from gpu_page import page  # beside this file
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS_SCRIPT = Path(__file__).resolve().with_name('gpu_parts.py')
+DOCS = ROOT / 'docs'
 OWN_TEST = 'tests/test_gpu_report.py'
 MARK = '<!-- measured -->'
 MOST_MINUTES = 9
@@ -218,6 +219,14 @@ def write_synthetic_images(path, side):
     np.savez(path, **arrays)
 
 
+def paths_of_page(args):
+    """Where the page goes: docs/gpu.md and --out; figures of tiny models only to --out."""
+    paths = [] if args.tiny else [DOCS / 'gpu.md']
+    if args.out and args.out.resolve() != DOCS:
+        paths.append(args.out / 'gpu.md')
+    return paths
+
+
 def write(path, text):
     """Replaces what stands below the mark."""
     above = '# Measured on a GPU\n\n'
@@ -231,12 +240,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--minutes', type=float, default=6, metavar='M',
                         help=f'end after M minutes, at most {MOST_MINUTES} (default: %(default)s)')
-    parser.add_argument('--out', type=Path, default=ROOT / 'docs', metavar='FOLDER',
-                        help='folder for gpu.md (default: docs)')
+    parser.add_argument('--out', type=Path, metavar='FOLDER',
+                        help='write gpu.md to this folder, too')
     parser.add_argument('--data', type=Path, metavar='FOLDER',
                         help="folder with MNIST's files, for train.py")
     parser.add_argument('--tiny', action='store_true',
-                        help='use tiny models and images, to try this script')
+                        help='use tiny models and images, to try this script; docs/gpu.md stays')
     args = parser.parse_args()
     if not 0 < args.minutes <= MOST_MINUTES:
         parser.error(f'--minutes must be above 0, at most {MOST_MINUTES}, got {args.minutes:g}')
@@ -245,7 +254,7 @@ def main():
     command = f'python tests/benchmarks/gpu_report.py --minutes {args.minutes:g}'
     command += args.tiny * ' --tiny'
     date = f'{datetime.date.today():%-d %B %Y}'
-    path = args.out / 'gpu.md'
+    paths = paths_of_page(args)
 
     results = measurement('device')(60)
     if not any('gpu' in result for result in results):
@@ -253,8 +262,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for part in make_parts(args, Path(folder)):
             results += run_part(part, part.share * (end - time.monotonic()))
-            write(path, page(results, command, date))
-    print(f'\n{page(results, command, date)}\n{path}')
+            for path in paths:
+                write(path, page(results, command, date))
+    print(f'\n{page(results, command, date)}', *paths, sep='\n')
 
 
 if __name__ == '__main__':
