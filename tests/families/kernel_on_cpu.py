@@ -33,7 +33,7 @@ def compiled(source, folder):
     def draw_row(of_source, batch, args):
         assert of_source == source and len(args) == len(types)
         for arg, of in zip(args, types):
-            dtype = {'int': 'i4', 'const double*': 'f8'}.get(of, 'f4')
+            dtype = {'int': 'i4', 'const double*': 'f8', 'const unsigned char*': 'u1'}.get(of, 'f4')
             assert arg.dtype == dtype and np.asarray(arg).flags.c_contiguous
         args = [np.asarray(arg) for arg in args]
         pointers = (ctypes.c_void_p * len(args))(*[arg.ctypes.data for arg in args])

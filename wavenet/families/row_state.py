@@ -8,13 +8,13 @@ from pathlib import Path
 
 from chainer.backends import cuda
 
-from wavenet.families.state import PlainState, State
+from wavenet.families.state import State
 
 THREADS = 1024  # of a block: 32 for each feature map that is computed at the same time
 
 
 class RowState(State):
-    """Generation row by row. If other pixels than whole rows are given, the post's loop generates.
+    """Generation row by row.
 
     Args:
         model: a model on a GPU.
@@ -28,19 +28,13 @@ class RowState(State):
 
     def run(self, uniforms, given, progress):
         batch, channels, height, width = self.samples.shape
-        first_row = int(given[0, :, 0].sum())
-        if given.sum() != channels * first_row * width or not given[:, :first_row].all():
-            state = PlainState(self.model, self.samples, self.class_ids)
-            state.temperature = self.temperature
-            state.run(uniforms, given, progress)
-        else:
-            self.draw_rows(first_row, uniforms.reshape(height, width, channels, batch), progress)
+        self.draw_rows(given, uniforms.reshape(height, width, channels, batch), progress)
 
-    def draw_rows(self, first_row, uniforms, progress):
-        """Generates the rows of the samples from `first_row` on; earlier ones are given.
+    def draw_rows(self, given, uniforms, progress):
+        """Generates the values that are not given.
 
         Args:
-            first_row: the first row to generate.
+            given: bool (C, H, W) on the host, the values that the samples hold already.
             uniforms: float64 (H, W, C, B), the uniform number of each value.
             progress: called with the number of pixels that are done since the last call.
         """

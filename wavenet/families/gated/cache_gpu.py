@@ -17,9 +17,9 @@ SOURCE = row_state.kernel_source(os.path.dirname(os.path.abspath(__file__)))
 
 
 class GatedRowCache(row_state.RowState):
-    """Generation row by row. Given rows need the vertical stack only."""
+    """Generation row by row. Rows that are given need the vertical stack only."""
 
-    def draw_rows(self, first_row, uniforms, progress):
+    def draw_rows(self, given, uniforms, progress):
         model, samples, xp = self.model, self.samples, self.model.xp
         batch, colors, height, width = samples.shape
         blocks = [model.conv1, *model.blocks]
@@ -35,9 +35,10 @@ class GatedRowCache(row_state.RowState):
             (n - 1, batch, 3, width + 2, hidden), (batch, width, 2 * hidden),
             (n, batch, width, 2 * hidden), (n, batch, width + 1, hidden), (n, batch, hidden),
             (batch, hidden), (batch, out_hidden), (batch, model.distribution.levels))]
+        is_given = xp.asarray(given.astype('u1'))
         for i in range(height):
-            row_state.draw_row(SOURCE, batch, [np.int32(i), np.int32(i < first_row), *sizes]
-                               + weights + [uniforms[i], samples, *memory])
+            row_state.draw_row(SOURCE, batch, [np.int32(i), np.int32(given[:, i].all()), *sizes]
+                               + weights + [is_given, uniforms[i], samples, *memory])
             progress(width)
 
 

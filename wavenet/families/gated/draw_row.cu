@@ -15,6 +15,7 @@
 //   conv4       (colors, outputs, out_hidden)
 //   ..._b       biases; horizontal_b holds those of to_h, too
 //   class_v, …  what the classes add to the gates, (blocks, images, 2 hidden)
+//   given       (colors, height, width): whether samples holds the value already
 //   uniforms    (width, colors, images)
 //   samples     (images, colors, height, width): the kernel reads the rows above, writes this one
 //   gated       the vertical stack: (blocks - 1, images, 3, width + 2, hidden), row y at y % 3, with
@@ -56,13 +57,13 @@ __device__ float gate(float t, float s)
 }
 
 extern "C" __global__ void __launch_bounds__(1024) draw_row(
-    int row, int is_given, int height, int width, int colors, int blocks, int hidden,
+    int row, int all_given, int height, int width, int colors, int blocks, int hidden,
     int out_hidden, int outputs, int kinds, int above,
     const float* first_v, const float* first_h, const float* vertical, const float* horizontal,
     const float* vertical_b, const float* to_h, const float* horizontal_b,
     const float* output, const float* output_b, const float* conv2, const float* conv2_b,
     const float* conv4, const float* conv4_b, const float* class_v, const float* class_h,
-    const double* uniforms, float* samples, float* gated, float* sums, float* context, float* maps,
+    const unsigned char* given, const double* uniforms, float* samples, float* gated, float* sums, float* context, float* maps,
     float* y, float* last, float* before4, float* logits)
 {
     int image = blockIdx.x, images = gridDim.x, lane = threadIdx.x % 32;
@@ -120,7 +121,7 @@ extern "C" __global__ void __launch_bounds__(1024) draw_row(
             }
         __syncthreads();
     }
-    if (is_given)                                 // the horizontal stack is for this row only
+    if (all_given)                                // the horizontal stack is for this row only
         return;
 
     for (int j = 0; j < width; ++j)
@@ -170,9 +171,9 @@ extern "C" __global__ void __launch_bounds__(1024) draw_row(
                     logits[level] = value;
             }
             __syncthreads();
-            if (threadIdx.x == 0)
-                samples[(k * height + row) * width + j] =
-                    draw(logits, outputs, uniforms[(j * colors + k) * images + image])
+            int value = (k * height + row) * width + j;
+            if (threadIdx.x == 0 && !given[value])
+                samples[value] = draw(logits, outputs, uniforms[(j * colors + k) * images + image])
                     / (double)(max(outputs, 2) - 1);
             __syncthreads();
         }

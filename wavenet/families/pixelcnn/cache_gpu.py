@@ -26,18 +26,17 @@ SOURCE = row_state.kernel_source(os.path.dirname(os.path.abspath(__file__)))
 class RowCache(row_state.RowState):
     """Generation row by row, see `draw_rows`."""
 
-    def draw_rows(self, first_row, uniforms, progress):
-        draw_rows(self.model, self.samples, first_row, uniforms, progress, self.temperature)
+    def draw_rows(self, given, uniforms, progress):
+        draw_rows(self.model, self.samples, given, uniforms, progress, self.temperature)
 
 
-def draw_rows(model, samples, first_row, uniforms, progress, temperature=1.0):
+def draw_rows(model, samples, given, uniforms, progress, temperature=1.0):
     """Generates images row by row.
 
     Args:
         model: a `PixelCNN` on a GPU.
-        samples: float32 (B, C, H, W). Rows from `first_row` on are filled in, earlier ones are
-            given.
-        first_row: the first row to generate.
+        samples: float32 (B, C, H, W). What is not given is filled in.
+        given: bool (C, H, W) on the host, the values that are given.
         uniforms: float64 (H, W, C, B), the uniform number of each value.
         progress: called with the number of pixels that are done since the last call.
         temperature: the logits are divided by it.
@@ -60,14 +59,15 @@ def draw_rows(model, samples, first_row, uniforms, progress, temperature=1.0):
         height, width, colors, n, hidden, half, out_hidden, model.out_dims,
         model.distribution.levels if model.config.one_hot else 0)]
     weights = _kernel_weights(model, orders, temperature)
+    given = xp.asarray(given.astype('u1'))
     of_one_pixel = [xp.zeros((batch, count), 'f') for count in (
         25 * colors - 1, hidden, (n + 1) * hidden, n * half, out_hidden, model.distribution.levels)]
 
     for i in range(height):
         if n:
             xp.matmul(above.reshape(n, batch * width, 3 * half), weights_above, out=context)
-        row_state.draw_row(SOURCE, batch, [np.int32(i), np.int32(i < first_row)] + sizes + weights
-                  + [uniforms[i], samples, context, maps] + of_one_pixel)
+        row_state.draw_row(SOURCE, batch, [np.int32(i)] + sizes + weights
+                           + [given, uniforms[i], samples, context, maps] + of_one_pixel)
         progress(width)
 
 

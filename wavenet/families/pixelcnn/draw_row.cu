@@ -7,6 +7,7 @@
 //   blocks1, …  the same for the three convolutions of all blocks, (blocks, outputs, inputs) and
 //               (blocks, outputs)
 //   left        weights of the 3x3 convolutions for the pixel to the left, (blocks, half, half)
+//   given       (colors, height, width): whether samples holds the value already
 //   uniforms    (width, colors, images)
 //   samples     (images, colors, height, width): the kernel reads the rows above, writes this one
 //   context     (blocks, images, width, half): what the 3x3 convolutions get of the row above; the
@@ -63,13 +64,13 @@ __device__ void label_layer(const float* W, const float* b, int outputs, int kin
 }
 
 extern "C" __global__ void __launch_bounds__(1024) draw_row(
-    int row, int is_given, int height, int width,
+    int row, int height, int width,
     int colors, int blocks, int hidden, int half, int out_hidden, int outputs, int kinds,
     const float* conv1_W, const float* conv1_b, const float* conv2_W, const float* conv2_b,
     const float* conv4_W, const float* conv4_b, const float* left,
     const float* blocks1_W, const float* blocks1_b, const float* blocks2_W, const float* blocks2_b,
     const float* blocks3_W, const float* blocks3_b,
-    const double* uniforms, float* samples, float* context, float* maps,
+    const unsigned char* given, const double* uniforms, float* samples, float* context, float* maps,
     float* patch, float* h, float* before1, float* before3, float* before4, float* logits)
 {
     int image = blockIdx.x, images = gridDim.x, thread = threadIdx.x, threads = blockDim.x;
@@ -145,8 +146,9 @@ extern "C" __global__ void __launch_bounds__(1024) draw_row(
                       logits[map - k * outputs] = value;
                   });
             if (thread == 0) {
-                float* value = samples + (k * height + row) * width + j;
-                if (!is_given)
+                int place = (k * height + row) * width + j;
+                float* value = samples + place;
+                if (!given[place])
                     *value = draw(logits, outputs, uniforms[(j * colors + k) * images + image])
                         / (double)(max(outputs, 2) - 1);
                 if (k < colors - 1)
