@@ -1,0 +1,64 @@
+"""Sound as levels: µ-law, quantization, and .wav files.
+
+µ-law spaces the levels logarithmically, so that quiet sounds keep their details with 256 levels
+(van den Oord et al., 2016, arXiv 1609.03499, section 2.2). The functions compute what the author's
+do (wavenet/utils.py and infer_wavenet.py at commit 917345c). `levels_of_sound` differs where his
+code makes a level that does not exist.
+"""
+import io
+import wave
+
+import numpy as np
+
+from wavenet.storage.files import atomic_write
+from wavenet.utils import quantize
+
+LOUDEST = 32767     # of 16 bits
+
+
+def mulaw(sound, mu=255):
+    """Sound in [-1, 1], floating → its µ-law, in [-1, 1], of the same shape."""
+    return np.sign(sound) * np.log1p(mu * np.abs(sound)) / np.log1p(mu)
+
+
+def inverse_mulaw(values, mu=255):
+    """The inverse of `mulaw`."""
+    return np.sign(values) * ((mu + 1) ** np.abs(values) - 1) / mu
+
+
+def levels_of_sound(sound, levels=256):
+    """Quantizes sound.
+
+    Args:
+        sound: floating, of any shape. What is beyond [-1, 1], as after a change of the sampling
+            rate, is clipped. The author's code makes the level -1 of it.
+        levels: their number, 2 to 256.
+
+    Returns: int32 of the same shape, in {0, …, levels - 1}.
+    """
+    values = mulaw(np.clip(sound, -1, 1)) * 0.5 + 0.5
+    return quantize(values, levels)
+
+
+def sound_of_levels(targets, levels=256):
+    """Levels {0, …, levels - 1} → int16 of the same shape, as the author's infer_wavenet.py."""
+    values = np.asarray(targets) / (levels - 1) * 2 - 1
+    return (inverse_mulaw(values) * LOUDEST).astype(np.int16)
+
+
+def write_wav(path, sound, rate=8000):
+    """Writes a mono .wav file of 16 bits, whole or not at all.
+
+    Args:
+        path: of the file.
+        sound: int16 (T,), as `sound_of_levels` returns it.
+        rate: samples a second.
+    """
+    buffer = io.BytesIO()
+    with wave.open(buffer, 'wb') as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(rate)
+        wav.writeframes(np.asarray(sound, '<i2').tobytes())
+    with atomic_write(path) as file:
+        file.write(buffer.getvalue())
