@@ -14,34 +14,34 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 THREADS = 64
 
 
-def compiled(source, folder):
-    """A kernel of the name draw_row, compiled for the CPU: `row_state.draw_row` of it."""
+def compiled(kernel, folder):
+    """A kernel, compiled for the CPU: `gpu_state.launch` of it."""
     compiler = shutil.which(os.environ.get('CXX', 'g++'))
     if compiler is None:
         pytest.skip('no C++ compiler here')
     types = [parameter.strip().rsplit(' ', 1)[0] for parameter in re.search(
-        r' draw_row\((.*?)\)', source, re.DOTALL).group(1).split(',')]
+        rf' {kernel.name}\((.*?)\)', kernel.source, re.DOTALL).group(1).split(',')]
     call = ', '.join(f'*(int*)args[{i}]' if of == 'int' else f'({of})args[{i}]'
                      for i, of in enumerate(types))
-    (folder / 'draw_row.cu').write_text(source)
+    (folder / 'kernel.cu').write_text(kernel.source)
     subprocess.run(
-        [compiler, '-O2', '-shared', '-fPIC', f'-DKERNEL_FILE="{folder / "draw_row.cu"}"',
-         f'-DKERNEL_CALL=draw_row({call})', '-o', str(folder / 'draw_row.so'),
+        [compiler, '-O2', '-shared', '-fPIC', f'-DKERNEL_FILE="{folder / "kernel.cu"}"',
+         f'-DKERNEL_CALL={kernel.name}({call})', '-o', str(folder / 'kernel.so'),
          os.path.join(HERE, 'cuda_on_cpu.cpp')], check=True)
-    function = ctypes.CDLL(str(folder / 'draw_row.so')).launch
+    function = ctypes.CDLL(str(folder / 'kernel.so')).launch
 
-    def draw_row(of_source, batch, args):
-        assert of_source == source and len(args) == len(types)
+    def launch(of_kernel, batch, args):
+        assert of_kernel == kernel and len(args) == len(types)
         for arg, of in zip(args, types):
             dtype = {'int': 'i4', 'const double*': 'f8', 'const unsigned char*': 'u1'}.get(of, 'f4')
             assert arg.dtype == dtype and np.asarray(arg).flags.c_contiguous
         args = [np.asarray(arg) for arg in args]
         pointers = (ctypes.c_void_p * len(args))(*[arg.ctypes.data for arg in args])
         function(batch, THREADS, pointers)
-    return draw_row
+    return launch
 
 
-def generation(draw_row, make_state, monkeypatch):
+def generation(launch, make_state, monkeypatch):
     """`wavenet.sampling.generate` with seed 0, by a kernel."""
     def cached(model, samples, class_ids, uniforms, given, progress, temperature):
         state = make_state(model, samples, class_ids)
@@ -50,7 +50,7 @@ def generation(draw_row, make_state, monkeypatch):
 
     def call(model, shape, **kwargs):
         with monkeypatch.context() as patch:
-            patch.setattr('wavenet.families.row_state.draw_row', draw_row)
+            patch.setattr('wavenet.families.gpu_state.launch', launch)
             patch.setattr('wavenet.sampling._cached', cached)
             return generate(model, shape, seed=0, **kwargs)
     return call

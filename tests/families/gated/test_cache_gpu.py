@@ -8,15 +8,15 @@ from wavenet.sampling import generate
 
 
 @pytest.fixture(scope='session')
-def draw_row(tmp_path_factory):
+def launch(tmp_path_factory):
     """The kernel, compiled for the CPU."""
-    return kernel_on_cpu.compiled(cache_gpu.SOURCE, tmp_path_factory.mktemp('kernel'))
+    return kernel_on_cpu.compiled(cache_gpu.KERNEL, tmp_path_factory.mktemp('kernel'))
 
 
 @pytest.fixture
-def generate_by_kernel(draw_row, monkeypatch):
+def generate_by_kernel(launch, monkeypatch):
     """`wavenet.sampling.generate` with seed 0, by the kernel."""
-    return kernel_on_cpu.generation(draw_row, cache_gpu.GatedRowCache, monkeypatch)
+    return kernel_on_cpu.generation(launch, cache_gpu.GatedRowCache, monkeypatch)
 
 
 @pytest.mark.parametrize('sizes', [
@@ -65,6 +65,6 @@ def test_logits_that_are_not_finite(generate_by_kernel, random_gated_model, out_
 def test_the_kernel_compiles():
     """CUDA's own compiler needs no GPU."""
     nvrtc = pytest.importorskip('cupy_backends.cuda.libs.nvrtc')
-    program = nvrtc.createProgram(cache_gpu.SOURCE, 'draw_row.cu', (), ())
+    program = nvrtc.createProgram(cache_gpu.KERNEL.source, 'draw_row.cu', (), ())
     nvrtc.compileProgram(program, ('-arch=compute_80',))
     assert b'.entry draw_row(' in nvrtc.getPTX(program)

@@ -1,4 +1,4 @@
-"""Cached generation from Gated PixelCNN on a GPU, row by row: see `wavenet/families/row_state.py`.
+"""Cached generation from Gated PixelCNN on a GPU, row by row: see `wavenet/families/gpu_state.py`.
 
 The kernel is draw_row.cu, which computes both stacks. In shapes, B is the number of images, C the
 number of colours, W the width of an image, n the number of blocks, conv1 included, and `hidden` the
@@ -9,14 +9,14 @@ import os
 import chainer
 import numpy as np
 
-from wavenet.families import row_state
+from wavenet.families import gpu_state
 from wavenet.families.gated.model import embeddings
 from wavenet.functions.label_convolution import label_tables
 
-SOURCE = row_state.kernel_source(os.path.dirname(os.path.abspath(__file__)))
+KERNEL = gpu_state.read_kernel(os.path.dirname(os.path.abspath(__file__)), 'draw_row')
 
 
-class GatedRowCache(row_state.RowState):
+class GatedRowCache(gpu_state.RowState):
     """Generation row by row. Rows that are given need the vertical stack only."""
 
     def draw_rows(self, given, uniforms, progress):
@@ -37,8 +37,8 @@ class GatedRowCache(row_state.RowState):
             (batch, hidden), (batch, out_hidden), (batch, model.distribution.levels))]
         is_given = xp.asarray(given.astype('u1'))
         for i in range(height):
-            row_state.draw_row(SOURCE, batch, [np.int32(i), np.int32(given[:, i].all()), *sizes]
-                               + weights + [is_given, uniforms[i], samples, *memory])
+            gpu_state.launch(KERNEL, batch, [np.int32(i), np.int32(given[:, i].all()), *sizes]
+                             + weights + [is_given, uniforms[i], samples, *memory])
             progress(width)
 
 

@@ -1,4 +1,4 @@
-// Generates one row of all images in one launch, see ../draw_row.cu, which goes before this file.
+// Generates one row of all images in one launch, see ../drawing.cu, which goes before this file.
 //
 // First the vertical stack of the whole row, which sees the rows above only, and what the horizontal
 // stack gets of it; then the horizontal stack, pixel by pixel and colour by colour. Weights are

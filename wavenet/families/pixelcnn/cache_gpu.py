@@ -1,4 +1,4 @@
-"""Cached generation from PixelCNN on a GPU, row by row: see `wavenet/families/row_state.py`.
+"""Cached generation from PixelCNN on a GPU, row by row: see `wavenet/families/gpu_state.py`.
 
 The kernel is draw_row.cu. One batched product before each launch computes what the row gets of the
 row above.
@@ -11,7 +11,7 @@ import os
 
 import numpy as np
 
-from wavenet.families import row_state
+from wavenet.families import gpu_state
 from wavenet.families.pixelcnn.weights import (
     label_patch_tables,
     layer_orders,
@@ -20,10 +20,10 @@ from wavenet.families.pixelcnn.weights import (
     sorted_weights,
 )
 
-SOURCE = row_state.kernel_source(os.path.dirname(os.path.abspath(__file__)))
+KERNEL = gpu_state.read_kernel(os.path.dirname(os.path.abspath(__file__)), 'draw_row')
 
 
-class RowCache(row_state.RowState):
+class RowCache(gpu_state.RowState):
     """Generation row by row, see `draw_rows`."""
 
     def draw_rows(self, given, uniforms, progress):
@@ -66,8 +66,8 @@ def draw_rows(model, samples, given, uniforms, progress, temperature=1.0):
     for i in range(height):
         if n:
             xp.matmul(above.reshape(n, batch * width, 3 * half), weights_above, out=context)
-        row_state.draw_row(SOURCE, batch, [np.int32(i)] + sizes + weights
-                           + [given, uniforms[i], samples, context, maps] + of_one_pixel)
+        gpu_state.launch(KERNEL, batch, [np.int32(i)] + sizes + weights
+                         + [given, uniforms[i], samples, context, maps] + of_one_pixel)
         progress(width)
 
 

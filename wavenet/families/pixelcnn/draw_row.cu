@@ -1,4 +1,4 @@
-// Generates one row of all images in one launch, see ../draw_row.cu, which goes before this file.
+// Generates one row of all images in one launch, see ../drawing.cu, which goes before this file.
 //
 // The kernel does what `cache.py` does, pixel by pixel and colour by colour. Weights are multiplied
 // by their mask. Maps are sorted by colour, so a colour sees the first maps of a layer. Shapes:

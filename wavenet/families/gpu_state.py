@@ -1,10 +1,12 @@
-"""Generation on a GPU: one kernel launch generates a row of all images.
+"""Generation on a GPU: one kernel launch generates a row of all images, or a part of all sounds.
 
 Step by step, as on a CPU, each value would take some hundred kernel launches that have next to
 nothing to do. But images do not depend on each other. So a kernel gives each image a block of
-threads, which generates the whole row; only the threads of one block wait for each other.
+threads, which generates the whole row; only the threads of one block wait for each other. The same
+holds for sounds.
 """
 from pathlib import Path
+from typing import NamedTuple
 
 from chainer.backends import cuda
 
@@ -41,13 +43,19 @@ class RowState(State):
         raise NotImplementedError
 
 
-def kernel_source(folder):
-    """The source of the kernel `draw_row` in a family's folder, below what the kernels share."""
-    common = Path(__file__).with_name('draw_row.cu')
-    return common.read_text() + (Path(folder) / 'draw_row.cu').read_text()
+class Kernel(NamedTuple):
+    """A kernel: the name of its function, and its source."""
+    name: str
+    source: str
 
 
-def draw_row(source, batch, args):
+def read_kernel(folder, name):
+    """The kernel in a family's file `name`.cu, below what the kernels share."""
+    common = Path(__file__).with_name('drawing.cu')
+    return Kernel(name, common.read_text() + (Path(folder) / f'{name}.cu').read_text())
+
+
+def launch(kernel, batch, args):
     """Launches a kernel and waits for it, so that the progress shown is true."""
-    cuda.raw(source, 'draw_row')((batch,), (THREADS,), tuple(args))
+    cuda.raw(kernel.source, kernel.name)((batch,), (THREADS,), tuple(args))
     cuda.cupy.cuda.get_current_stream().synchronize()
