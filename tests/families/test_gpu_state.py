@@ -9,13 +9,16 @@ import wavenet
 from wavenet import sampling
 from wavenet.families import registry
 from wavenet.families.gated.model import GatedConfig
+from wavenet.families.wavenet.model import WaveNetConfig
 from wavenet.models import PixelCNNConfig
 
-batch, height = map(int, sys.argv[2:])
-config = {'pixelcnn': PixelCNNConfig(3, 6, 15, 6, 4), 'gated': GatedConfig(3, 6, 15, 6, 4, 10)}
+batch, size = map(int, sys.argv[2:])
+config = {'pixelcnn': PixelCNNConfig(3, 6, 15, 6, 4), 'gated': GatedConfig(3, 6, 15, 6, 4, 10),
+          'wavenet': WaveNetConfig(4, 3, 3, 2, 3, 2, 2, 'paper')}
 model = registry.get(sys.argv[1]).build(config[sys.argv[1]])
 model.to_device('@cupy:0')
-sampling.generate(model, (batch, 3, height, 4), seed=0)
+shape = (batch, size) if sys.argv[1] == 'wavenet' else (batch, 3, size, 4)
+sampling.generate(model, shape, seed=0)
 '''
 
 
@@ -24,10 +27,10 @@ def operations(process, tmp_path):
     """Counts operations on the device, by kind; where CUDA is a stand-in with a trace."""
     (tmp_path / 'generate_rows.py').write_text(COUNT)
 
-    def count(family, batch, height):
-        trace = tmp_path / f'trace-{family}-{batch}-{height}'
-        result = process(str(tmp_path / 'generate_rows.py'), family, batch, height,
-                         FAKECUDA_TRACE=str(trace), FAKECUDA_THREADS='draw_row:64')
+    def count(family, batch, size):
+        trace = tmp_path / f'trace-{family}-{batch}-{size}'
+        result = process(str(tmp_path / 'generate_rows.py'), family, batch, size,
+                         FAKECUDA_TRACE=str(trace), FAKECUDA_THREADS='draw_row:64,draw_samples:32')
         assert result.returncode == 0, result.stderr
         if not trace.exists():
             pytest.skip('this CUDA writes no trace')
@@ -48,3 +51,10 @@ def test_a_row_is_few_launches_whatever_the_batch(operations, family):
     assert four['h2d'] == one['h2d'] <= 50
     # The host waits once for each row, so that the progress shown is true
     assert four['sync'] - one['sync'] == 3 and one['sync'] - 1 <= 5
+
+
+@pytest.mark.gpu
+def test_a_launch_draws_a_tenth_of_a_second_of_sound(operations):
+    one, more, large = [operations('wavenet', *sizes) for sizes in ((1, 1), (1, 801), (2, 801))]
+    assert more['launch'] == large['launch'] == one['launch'] + 1
+    assert more['h2d'] == one['h2d'] <= 50 and more['sync'] == one['sync'] + 1

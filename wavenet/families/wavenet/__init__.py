@@ -1,16 +1,26 @@
 """WaveNet as a family."""
 import dataclasses
 
+import numpy as np
+
 from wavenet.families.family import Family, Recipe
 from wavenet.families.wavenet.model import WaveNet, WaveNetConfig, recognize, shapes
 from wavenet.families.wavenet.state import PlainSoundState, QueueState
+from wavenet.families.wavenet.state_gpu import KernelState
 
 
 def build(config):
     return WaveNet(**dataclasses.asdict(config))
 
 
+def cache(model, samples, class_ids, cores):
+    """Fast generation, sample by sample on a CPU, many samples in a launch on a GPU."""
+    if model.xp is np:
+        return QueueState(model, samples, class_ids, cores)
+    return KernelState(model, samples, class_ids)
+
+
 WAVENET = Family(
     name='wavenet', title='WaveNet', config=WaveNetConfig, configure=None, build=build,
     shapes=shapes, recipe=Recipe(clip=1.0, weight_decay=0.0001, reduce='mean'), data='sound',
-    cache=QueueState, plain=PlainSoundState, recognize=recognize)
+    cache=cache, plain=PlainSoundState, recognize=recognize)

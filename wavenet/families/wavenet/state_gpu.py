@@ -1,0 +1,68 @@
+"""Generation of sound on a GPU: one kernel launch draws many samples of all sounds.
+
+The kernel is draw_samples.cu. The queues stay on the device.
+"""
+import os
+
+import numpy as np
+
+from wavenet.families import gpu_state
+from wavenet.families.state import State
+from wavenet.families.wavenet.model import FIRST_WIDTH
+
+KERNEL = gpu_state.read_kernel(os.path.dirname(os.path.abspath(__file__)), 'draw_samples')
+SAMPLES = 800   # of a launch: a tenth of a second at 8 kHz
+
+
+class KernelState(State):
+    """Generation by the kernel. `samples` is float32 (B, T) on the GPU."""
+
+    def __init__(self, model, samples, class_ids=None):
+        super().__init__(model, samples)
+        self.class_ids = class_ids if model.num_classes else None
+
+    def run(self, uniforms, given, progress):
+        model, config, xp = self.model, self.model.config, self.model.xp
+        batch, length = self.samples.shape
+        maps, layers = config.hidden_dim, len(config.dilations)
+        queue_size = (config.kernel_width - 1) * sum(config.dilations)
+        rows = 2 * maps if config.form == 'author' else maps
+        sizes = [np.int32(size) for size in (
+            length, config.out_dims, maps, config.out_hidden_dim, layers, config.layers_num,
+            config.kernel_width, rows, queue_size)]
+        weights = [xp.ascontiguousarray(array) for array in (
+            *_first_weights(model), *_layer_weights(model.layers, self.class_ids, batch),
+            model.conv2.W.array[:, :, 0, 0], model.conv2.b.array,
+            *(array / np.float32(self.temperature)
+              for array in (model.conv3.W.array[:, :, 0, 0], model.conv3.b.array)))]
+        given = xp.asarray(given.astype('u1'))
+        memory = [xp.zeros((batch, count), 'f') for count in (
+            queue_size * maps, maps, maps, maps, config.out_hidden_dim, config.out_dims)]
+        for begin in range(0, length, SAMPLES):
+            end = min(begin + SAMPLES, length)
+            gpu_state.launch(KERNEL, batch, [np.int32(begin), np.int32(end), *sizes, *weights,
+                                             given, uniforms, self.samples, *memory])
+            progress(end - begin)
+
+
+def _first_weights(model):
+    """The columns of conv1, (2, levels, maps), and its biases."""
+    W = model.conv1.W.array[:, :, 0]                         # (maps, levels, 2)
+    assert W.shape[2] == FIRST_WIDTH
+    return W.transpose(2, 1, 0), model.conv1.b.array
+
+
+def _layer_weights(layers, class_ids, batch):
+    """The weights and biases of the layers, in the order of the kernel's arguments."""
+    xp = layers[0].xp
+    gates = xp.stack([layer.gated_conv.W.array[:, :, 0] for layer in layers])
+    bias = xp.stack([layer.gated_conv.b.array for layer in layers])[:, None]
+    if class_ids is None:
+        bias = xp.broadcast_to(bias, (len(layers), batch, bias.shape[2]))
+    else:
+        bias = bias + xp.stack([layer.label.W.array for layer in layers])[:, class_ids]
+    links = [[layer.res_conv, layer.skip_conv] if layer.form == 'author' else [layer.output_conv]
+             for layer in layers]
+    output = xp.stack([link.W.array[:, :, 0, 0] for pair in links for link in pair])
+    output_b = xp.stack([link.b.array for pair in links for link in pair])
+    return gates.transpose(0, 1, 3, 2), bias, output, output_b
