@@ -12,13 +12,13 @@ from wavenet.families.gated.model import GatedConfig
 from wavenet.families.wavenet.model import WaveNetConfig
 from wavenet.models import PixelCNNConfig
 
-batch, size = map(int, sys.argv[2:])
+batch, size = map(int, sys.argv[2:4])
 config = {'pixelcnn': PixelCNNConfig(3, 6, 15, 6, 4), 'gated': GatedConfig(3, 6, 15, 6, 4, 10),
           'wavenet': WaveNetConfig(4, 3, 3, 2, 3, 2, 2, 'paper')}
 model = registry.get(sys.argv[1]).build(config[sys.argv[1]])
 model.to_device('@cupy:0')
 shape = (batch, size) if sys.argv[1] == 'wavenet' else (batch, 3, size, 4)
-sampling.generate(model, shape, seed=0)
+sampling.generate(model, shape, seed=0, method=sys.argv[4])
 '''
 
 
@@ -27,9 +27,9 @@ def operations(process, tmp_path):
     """Counts operations on the device, by kind; where CUDA is a stand-in with a trace."""
     (tmp_path / 'generate_rows.py').write_text(COUNT)
 
-    def count(family, batch, size):
+    def count(family, batch, size, method='cached'):
         trace = tmp_path / f'trace-{family}-{batch}-{size}'
-        result = process(str(tmp_path / 'generate_rows.py'), family, batch, size,
+        result = process(str(tmp_path / 'generate_rows.py'), family, batch, size, method,
                          FAKECUDA_TRACE=str(trace), FAKECUDA_THREADS='draw_row:64,draw_samples:32')
         assert result.returncode == 0, result.stderr
         if not trace.exists():
@@ -51,6 +51,12 @@ def test_a_row_is_few_launches_whatever_the_batch(operations, family):
     assert four['h2d'] == one['h2d'] <= 50
     # The host waits once for each row, so that the progress shown is true
     assert four['sync'] - one['sync'] == 3 and one['sync'] - 1 <= 5
+
+
+@pytest.mark.gpu
+def test_the_plain_loop_waits_for_each_pixel(operations):
+    one, two = [operations('pixelcnn', 1, rows, 'naive') for rows in (1, 2)]
+    assert two['sync'] == one['sync'] + 4                     # rows of four pixels
 
 
 @pytest.mark.gpu

@@ -11,6 +11,7 @@ import numpy as np
 
 from wavenet.families import gpu_state
 from wavenet.families.gated.model import embeddings
+from wavenet.families.state import wait_for
 from wavenet.functions.label_convolution import label_tables
 
 KERNEL = gpu_state.read_kernel(os.path.dirname(os.path.abspath(__file__)), 'draw_row')
@@ -39,6 +40,7 @@ class GatedRowCache(gpu_state.RowState):
         for i in range(height):
             gpu_state.launch(KERNEL, batch, [np.int32(i), np.int32(given[:, i].all()), *sizes]
                              + weights + [is_given, uniforms[i], samples, *memory])
+            wait_for(samples)
             progress(width)
 
 

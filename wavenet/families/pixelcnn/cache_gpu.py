@@ -19,6 +19,7 @@ from wavenet.families.pixelcnn.weights import (
     pixel_weights,
     sorted_weights,
 )
+from wavenet.families.state import wait_for
 
 KERNEL = gpu_state.read_kernel(os.path.dirname(os.path.abspath(__file__)), 'draw_row')
 
@@ -68,6 +69,7 @@ def draw_rows(model, samples, given, uniforms, progress, temperature=1.0):
             xp.matmul(above.reshape(n, batch * width, 3 * half), weights_above, out=context)
         gpu_state.launch(KERNEL, batch, [np.int32(i)] + sizes + weights
                          + [given, uniforms[i], samples, context, maps] + of_one_pixel)
+        wait_for(samples)
         progress(width)
 
 

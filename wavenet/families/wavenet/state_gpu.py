@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from wavenet.families import gpu_state
-from wavenet.families.state import State
+from wavenet.families.state import State, wait_for
 from wavenet.families.wavenet.model import FIRST_WIDTH
 
 KERNEL = gpu_state.read_kernel(os.path.dirname(os.path.abspath(__file__)), 'draw_samples')
@@ -42,6 +42,7 @@ class KernelState(State):
             end = min(begin + SAMPLES, length)
             gpu_state.launch(KERNEL, batch, [np.int32(begin), np.int32(end), *sizes, *weights,
                                              given, uniforms, self.samples, *memory])
+            wait_for(self.samples)
             progress(end - begin)
 
 
