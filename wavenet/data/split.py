@@ -1,4 +1,4 @@
-"""The split of images into those to train and those to test on."""
+"""The split of images or recordings into those to train and those to test on."""
 from typing import NamedTuple, Optional
 
 import numpy as np
@@ -30,13 +30,19 @@ def hold_out(images, seed=SEED):
     count = len(images.pixels)
     if count < 2:
         raise ValueError(f'at least 2 images are needed, got {count}')
+    is_test = choose_tests(images.class_ids, seed)
+    return Parts(take(images, ~is_test), take(images, is_test))
+
+
+def choose_tests(class_ids, seed=SEED):
+    """Which examples `hold_out` holds out, bool (N,), given the classes of all, integers (N,)."""
+    count = len(class_ids)
     random = np.random.RandomState(seed)
     # Sorted by class, in random order within a class; every tenth of them, from a random one on
-    order = np.lexsort((random.permutation(count), images.class_ids))
-    chosen = order[random.randint(min(PART, count))::PART]
+    order = np.lexsort((random.permutation(count), class_ids))
     is_test = np.zeros(count, bool)
-    is_test[chosen] = True
-    return Parts(take(images, ~is_test), take(images, is_test))
+    is_test[order[random.randint(min(PART, count))::PART]] = True
+    return is_test
 
 
 def set_aside(images, number, seed=SEED):
