@@ -116,9 +116,9 @@ def bad_files(folder):
         (folder / name).write_bytes(content)
     os.mkfifo(folder / 'pipe.wav')
     return {'empty.wav': 'no samples', 'nan.wav': 'NaN', 'inf.wav': 'NaN or beyond',
-            'loud.wav': 'beyond 64', 'slow.wav': '999 Hz', 'aiff.wav': 'AIFF', 'nothing.wav': '',
-            'text.mp3': '', 'header.wav': 'no samples', 'cut.wav': '', '0 Hz.wav': '',
-            'pipe.wav': 'regular'}
+            'loud.wav': 'beyond 64', 'slow.wav': '999 Hz', 'aiff.wav': 'AIFF',
+            'nothing.wav': 'none of the formats WAV', 'text.mp3': 'none of the formats WAV',
+            'header.wav': 'no samples', 'cut.wav': '', '0 Hz.wav': '', 'pipe.wav': 'regular'}
 
 
 def test_what_is_wrong_with_a_file_is_said_in_one_line(tmp_path, capfd):

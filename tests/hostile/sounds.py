@@ -206,7 +206,7 @@ def _compressed():
         yield _file(f'{kind} with noise behind its start',
                     content[:200] + generator.randbytes(5000), EITHER)
     flac = sounds['FLAC']
-    for total in (0, 1, 1201, 10 ** 9, 2 ** 36 - 1):
+    for total in (0, 1, 1201, 25 * 10 ** 7, 10 ** 9, 2 ** 36 - 1):
         changed = bytearray(flac)
         fields = int.from_bytes(flac[18:26], 'big') >> 36 << 36 | total
         changed[18:26] = fields.to_bytes(8, 'big')

@@ -144,6 +144,8 @@ def _without_standard_error():
 def _reason(error):
     """What an exception says, in one line; of libsndfile's, without the number of the file."""
     text = getattr(error, 'error_string', None) or str(error) or type(error).__name__
+    if text.startswith('Format not recognised'):
+        return f'it has none of the formats {", ".join(FORMATS)}'
     return ' '.join(text.split()).replace('Error : ', '').rstrip('.')
 
 
