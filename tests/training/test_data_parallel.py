@@ -54,7 +54,9 @@ def test_two_ranks_are_one_process_with_batches_of_both(
     assert (result.returncode, result.stderr) == (0, SAID)
     same_to_rounding(tmp_path, 'one', 'two')
     # One of them speaks, draws and writes
-    assert len(result.stdout.splitlines()) == len(expected.stdout.splitlines())
+    ours, theirs = [[line for line in output.splitlines() if 's a step: about' not in line]
+                    for output in (result.stdout, expected.stdout)]   # slow runs say how long
+    assert len(ours) == len(theirs) > 5
     assert '\033' not in result.stdout and '\r' not in result.stdout
     assert sorted(results(tmp_path / 'one')) == sorted(results(tmp_path / 'two'))
     assert [os.path.basename(path) for path in snapshots.find(str(tmp_path / 'two'))] == [

@@ -42,11 +42,6 @@ def read_sound_file(path, rate=8000, levels=256):
     return np.concatenate(parts)
 
 
-def read_waveform(path, rate=8000):
-    """The same as float32 (T,) in [-1, 1]."""
-    return np.concatenate([np.clip(block, -1, 1) for block in _blocks(path, rate)])
-
-
 def import_package(name):
     """soundfile or soxr, which only sound needs, so images do not wait for them. Raises: ValueError
     that says how to get it."""
