@@ -76,9 +76,10 @@ def _blocks(path, rate):
     with open_regular(path) as file:
         try:
             quiet = _quiet(file)
-            # By its number: from a Python file, libsndfile would print what seek() raises
+            # By its number: from a Python file, libsndfile would print what seek() raises. A number
+            # of its own: some versions close the one of a file that they refuse
             with quiet():
-                sound = soundfile.SoundFile(file.fileno(), closefd=False)
+                sound = soundfile.SoundFile(os.dup(file.fileno()), closefd=True)
             with sound:
                 yield from _decode(sound, rate, quiet)
         except Exception as error:  # a damaged file can raise almost anything
