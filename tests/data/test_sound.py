@@ -1,11 +1,14 @@
 """Sound as levels: equal to what the author's code computes, see tests/data/README.md."""
 import os
+import wave
 
 import numpy as np
 import pytest
 
 from helpers import DATA
 from wavenet.data.sound import (
+    decode,
+    encode,
     inverse_mulaw,
     levels_of_sound,
     mulaw,
@@ -75,3 +78,49 @@ def test_sound_and_files_are_the_authors(reference, tmp_path):
     write_wav(path, sound[0], int(reference['samples/wav_rate']))
     assert (tmp_path / 'sound.wav').read_bytes() == reference['samples/wav0_bytes'].tobytes()
     assert os.listdir(tmp_path) == ['sound.wav']
+
+
+# Recordings: a byte a sample
+
+@pytest.mark.parametrize('levels', [2, 3, 24, 255, 256])
+def test_levels_are_encoded_as_they_were_decoded(levels):
+    targets = np.arange(levels)
+    sound = decode(targets, levels)
+    assert sound.dtype == np.float32 and abs(sound).max() <= 1 and (np.diff(sound) > 0).all()
+    encoded = encode(sound, levels)
+    assert encoded.dtype == np.uint8 and (encoded == targets).all()
+
+
+@pytest.mark.parametrize('levels', [2, 3, 24, 255, 256])
+def test_silence_is_the_middle_level_and_stays_silent(levels):
+    silence = encode(np.array([0.0, -0.0]), levels)
+    assert silence.tolist() == [levels // 2] * 2 and (decode(silence, levels) == 0).all()
+
+
+def test_decoded_sound_is_near(monkeypatch):
+    sound = np.random.RandomState(0).uniform(-1, 1, 1000)
+    near = decode(encode(sound))
+    # Half a level of 1 / 128: times the slope of the inverse of µ-law, ln 256 (|sound| + 1 / 255)
+    assert (abs(near - sound) < 0.022 * (abs(sound) + 1 / 255)).all()
+    whole = encode(sound)
+    monkeypatch.setattr('wavenet.data.sound.PART', 7)
+    assert (encode(sound) == whole).all() and (levels_of_sound(sound) == whole).all()
+
+
+def test_encoded_sound_is_clipped_and_has_no_nan():
+    loud = np.array([-np.inf, -1.001, -1, 1, 1.001, np.inf], "f")
+    assert encode(loud).tolist() == [0] * 3 + [255] * 3
+    with pytest.raises(ValueError):
+        encode(np.array([0, np.nan]))
+    assert len(encode(np.empty(0))) == 0
+
+
+def test_floating_sound_is_written_with_16_bits(tmp_path):
+    path = str(tmp_path / 'sound.wav')
+    write_wav(path, np.array([-2, -1, -0.25, 0, 1e-4, 1], 'f'), 11025)
+    with wave.open(path) as wav:
+        assert wav.getparams()[:4] == (1, 2, 11025, 6)
+        assert np.frombuffer(wav.readframes(6), '<i2').tolist() == [
+            -32767, -32767, -8192, 0, 3, 32767]
+    with pytest.raises(ValueError, match='sound.wav.*NaN'):
+        write_wav(path, np.array([np.nan]))

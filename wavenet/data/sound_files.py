@@ -22,6 +22,8 @@ FORMATS = ('WAV', 'WAVEX', 'RF64', 'W64', 'FLAC', 'OGG', 'MP3')
 LOWEST_RATE, HIGHEST_RATE = 1000, 1_000_000    # samples a second
 MAX_SAMPLES = 1 << 28                          # of one recording: 9 hours at 8 kHz
 BLOCK = 1 << 18                                # values that are read or made at once
+LOUDEST = 64                                   # beyond it, floats are no sound in [-1, 1]
+UNKNOWN = 1 << 62                              # samples that libsndfile tells of a stream
 
 
 def read_sound_file(path, rate=8000, levels=256):
@@ -74,8 +76,10 @@ def _blocks(path, rate):
     with open_regular(path) as file:
         try:
             quiet = _quiet(file)
+            # By its number: from a Python file, libsndfile would print what seek() raises. A number
+            # of its own: some versions close the one of a file that they refuse
             with quiet():
-                sound = soundfile.SoundFile(file)
+                sound = soundfile.SoundFile(os.dup(file.fileno()), closefd=True)
             with sound:
                 yield from _decode(sound, rate, quiet)
         except Exception as error:  # a damaged file can raise almost anything
@@ -84,17 +88,20 @@ def _blocks(path, rate):
 
 def _decode(sound, rate, quiet):
     """`_blocks` of an open `SoundFile`, which is read within `quiet()`."""
+    too_long = ValueError(f'it is longer than {MAX_SAMPLES} samples at {rate} Hz: divide it')
     if sound.format not in FORMATS:
         raise ValueError(f'its format is {sound.format}, not one of {", ".join(FORMATS)}')
     check_rate(sound.samplerate)
+    if sound.frames < UNKNOWN and sound.frames * rate > MAX_SAMPLES * sound.samplerate:
+        raise too_long
     convert = resampler(sound.samplerate, rate)
     size = max(1, BLOCK // max(sound.channels, -(-rate // sound.samplerate)))
     first, length = None, 0
     while True:
         with quiet():
             block = sound.read(size, dtype='float32', always_2d=True)   # (T, channels)
-        if not np.isfinite(block).all():
-            raise ValueError('it has samples that are NaN or infinite')
+        if not (np.abs(block) <= LOUDEST).all():
+            raise ValueError(f'it has samples that are NaN or beyond {LOUDEST}; 1 is full volume')
         if first is None and not len(block):
             raise ValueError('it has no samples')
         block = block.mean(axis=1, dtype='f')
@@ -102,7 +109,7 @@ def _decode(sound, rate, quiet):
         part = convert(block, not len(block))
         length += len(part)
         if length > MAX_SAMPLES:
-            raise ValueError(f'it is longer than {MAX_SAMPLES} samples at {rate} Hz: divide it')
+            raise too_long
         yield part
         if not len(block):
             break
@@ -113,9 +120,7 @@ def _decode(sound, rate, quiet):
 def _quiet(file):
     """A function that makes a context in which libsndfile decodes an open file. It hides what the
     MP3 decoder writes to standard error; other formats write nothing."""
-    start = file.read(4)
-    file.seek(0)
-    others = start in (b'RIFF', b'RIFX', b'RF64', b'fLaC', b'OggS')
+    others = os.pread(file.fileno(), 4, 0) in (b'RIFF', b'RIFX', b'RF64', b'fLaC', b'OggS')
     return contextlib.nullcontext if others else _without_standard_error
 
 
@@ -133,9 +138,11 @@ def _without_standard_error():
 
 
 def _reason(error):
-    """What an exception says, in one line, without the object that libsndfile names."""
-    text = ' '.join(str(error).split()) or type(error).__name__
-    return text.rpartition('>: ')[2].replace('Error : ', '')
+    """What an exception says, in one line; of libsndfile's, without the number of the file."""
+    text = getattr(error, 'error_string', None) or str(error) or type(error).__name__
+    if text.startswith('Format not recognised'):
+        return f'it has none of the formats {", ".join(FORMATS)}'
+    return ' '.join(text.split()).replace('Error : ', '').rstrip('.')
 
 
 class _Found(NamedTuple):

@@ -38,9 +38,8 @@ def read_sound_npz(path, rate=8000, levels=256, classes=None):
             names = _check_texts('names', arrays['names'], count).tolist()
         of_classes = _classes(arrays, count)
         is_test = _check_test(arrays['test'], count) if 'test' in arrays else np.zeros(count, bool)
-        recordings = join(
-            _encode_all(arrays['samples'], lengths, _scalar_rate(arrays['rate']), rate, levels),
-            names, rate, of_classes)
+        sounds = _encode_all(arrays['samples'], lengths, _scalar_rate(arrays['rate']), rate, levels)
+        recordings = join(sounds, names, rate, of_classes)
     if 'test' not in arrays:
         return SoundParts(recordings)
     return SoundParts(*(recordings.select(which) if which.any() else None
@@ -89,6 +88,9 @@ def _encode_all(samples, lengths, source_rate, rate, levels):
         raise ValueError('its samples must be within [-1, 1], without NaN, or else int16')
     scale = 1 if samples.dtype.kind == 'f' else 1 << 15
     ends = np.cumsum(lengths)
+    if source_rate == rate:  # at once, which is faster for many short recordings
+        encoded = encode(samples.astype('f') / scale, levels)
+        return [encoded[end - length:end] for end, length in zip(ends, lengths)]
     return resample_all((samples[end - length:end].astype('f') / scale
                          for end, length in zip(ends, lengths)), source_rate, rate, levels)
 
