@@ -3,8 +3,10 @@ import gzip
 import json
 import os
 
+import chainer
 import numpy as np
 from chainer import backend
+from chainer.backends import cuda
 
 from wavenet.data import idx as idx_files
 
@@ -69,6 +71,40 @@ def one_line(result, status, *words):
     assert result.stderr.count('\n') == 1 and result.stderr.startswith('train.py: ')
     for word in words:
         assert word in result.stderr
+
+
+# What the author's code computes, see data/README.md
+
+def check_loss_and_gradients(reference, model, loss):
+    """The loss of the first batch and its gradients are the author's."""
+    model.cleargrads()
+    loss.backward()
+    assert abs(float(loss.array) - reference['loss']) <= 1e-5 * reference['loss']
+    for name, param in model.namedparams():
+        expected = reference['grads' + name]
+        np.testing.assert_allclose(cuda.to_cpu(param.grad), expected, rtol=0,
+                                   atol=1e-5 * abs(expected).max(), err_msg=name)
+
+
+def check_adam(reference, model, loss_of, hooks=(), loss_tolerance=1e-4, tolerance=5e-4):
+    """Eight steps of Adam give the author's losses and parameters; loss_of(step) is the loss."""
+    optimizer = chainer.optimizers.Adam(0.001).setup(model)
+    for hook in hooks:
+        optimizer.add_hook(hook)
+    losses = []
+    for step in range(8):
+        loss = loss_of(step)
+        losses.append(float(loss.array))
+        optimizer.update(lambda loss=loss: loss)
+    np.testing.assert_allclose(losses, reference['adam/losses'], rtol=0, atol=loss_tolerance)
+    for name, param in model.namedparams():
+        np.testing.assert_allclose(cuda.to_cpu(param.array), reference['adam/params' + name],
+                                   rtol=0, atol=tolerance, err_msg=name)
+
+
+def clipping_and_decay():
+    """The hooks of the author's newest code."""
+    return chainer.optimizer_hooks.GradientClipping(1), chainer.optimizer_hooks.WeightDecay(0.0001)
 
 
 # Data sets

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from chainer.backends import cuda
 
+from helpers import check_adam, check_loss_and_gradients
 from wavenet import models
 from wavenet.models import MaskedConvolution2D, PixelCNN
 
@@ -156,35 +157,23 @@ def test_logits_are_the_authors(reference, reference_model, device):
     np.testing.assert_allclose(logits, reference['logits'], rtol=0, atol=1e-5)
 
 
+def batch_of(reference, step, device):
+    size = len(reference['logits'])
+    at = slice(step % 4 * size, step % 4 * size + size)
+    return [device.send(reference[name][at]) for name in ('x', 'labels')]
+
+
 def test_loss_and_gradients_are_the_authors(reference, reference_model, device):
     model = models.Classifier(reference_model)
     model.to_device(device)
-    batch = len(reference['logits'])
-    model.cleargrads()
-    loss = model(device.send(reference['x'][:batch]), device.send(reference['labels'][:batch]))
-    loss.backward()
-    assert abs(float(loss.array) - reference['loss']) <= 1e-5 * reference['loss']
-    for name, param in reference_model.namedparams():
-        expected = reference['grads' + name]
-        np.testing.assert_allclose(cuda.to_cpu(param.grad), expected, rtol=0,
-                                   atol=1e-5 * abs(expected).max(), err_msg=name)
+    check_loss_and_gradients(reference, reference_model, model(*batch_of(reference, 0, device)))
 
 
 def test_eight_steps_of_adam_are_the_authors(reference, reference_model, device):
     model = models.Classifier(reference_model)
     model.to_device(device)
-    optimizer = chainer.optimizers.Adam(0.001).setup(model)
-    batch = len(reference['logits'])
-    losses = []
-    for step in range(8):
-        at = slice(step % 4 * batch, step % 4 * batch + batch)
-        optimizer.update(lambda *arrays: losses.append(model(*arrays)) or losses[-1],
-                         device.send(reference['x'][at]), device.send(reference['labels'][at]))
-    np.testing.assert_allclose([float(loss.array) for loss in losses], reference['adam/losses'],
-                               rtol=0, atol=1e-3)
-    for name, param in reference_model.namedparams():
-        np.testing.assert_allclose(cuda.to_cpu(param.array), reference['adam/params' + name],
-                                   rtol=0, atol=1e-4, err_msg=name)
+    check_adam(reference, reference_model, lambda step: model(*batch_of(reference, step, device)),
+               loss_tolerance=1e-3, tolerance=1e-4)
 
 
 # Classifier

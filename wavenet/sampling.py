@@ -75,11 +75,25 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         uniforms = xp.asarray(uniforms)
         if len(samples):
             fill = _naive if method == 'naive' else _cached
-            fill(model, samples, class_ids, uniforms, is_given, progress or (lambda pixels: None),
+            fill(model, samples, class_ids, uniforms, is_given, _true_progress(progress, xp),
                  temperature)
     if (samples > 1).any():  # as `draw` gives for NaN
         raise ValueError('the model cannot generate: its logits are not finite')
     return samples
+
+
+def _true_progress(progress, xp):
+    """The function `progress` of `generate`; on a GPU, it is called when the work is done, not when
+    it is queued."""
+    if progress is None:
+        return lambda pixels: None
+    if xp is np:
+        return progress
+
+    def report(pixels):
+        xp.cuda.get_current_stream().synchronize()
+        progress(pixels)
+    return report
 
 
 def _uniforms(seed, steps, of_step, batch, part):

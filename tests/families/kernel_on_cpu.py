@@ -41,6 +41,20 @@ def compiled(kernel, folder):
     return launch
 
 
+def check_logits_that_are_not_finite(generate_by_kernel, model, shape):
+    for param in model.params():
+        param.array *= 1e20  # finite, but their products are not
+    with np.errstate(all='ignore'), pytest.raises(ValueError, match='logits are not finite'):
+        generate_by_kernel(model, shape)
+
+
+def check_images(generate_by_kernel, model, shape):
+    """The kernel generates the images that the CPU generates. Returns: them."""
+    samples = generate_by_kernel(model, shape)
+    assert (samples == generate(model, shape, seed=0)).all()
+    return samples
+
+
 def generation(launch, make_state, monkeypatch):
     """`wavenet.sampling.generate` with seed 0, by a kernel."""
     def cached(model, samples, class_ids, uniforms, given, progress, temperature):

@@ -18,7 +18,8 @@ config = {'pixelcnn': PixelCNNConfig(3, 6, 15, 6, 4), 'gated': GatedConfig(3, 6,
 model = registry.get(sys.argv[1]).build(config[sys.argv[1]])
 model.to_device('@cupy:0')
 shape = (batch, size) if sys.argv[1] == 'wavenet' else (batch, 3, size, 4)
-sampling.generate(model, shape, seed=0, method=sys.argv[4])
+sampling.generate(model, shape, seed=0, method=sys.argv[4],
+                  progress=lambda done: None)
 '''
 
 

@@ -159,7 +159,7 @@ def test_without_a_good_snapshot_nothing_is_touched(train, three, tmp_path):
     for n in (3, 5, 8):
         flip(tmp_path / f'out/snapshot_iter_{n}')
     before = contents(tmp_path / 'out')
-    one_line(train('--epoch', 4, '--resume', 'auto'), 2, 'error', 'no snapshot in out is good',
+    one_line(train('--epoch', 4, '--resume', 'auto'), 2, 'error', 'another --out', 'cannot go on',
              'snapshot_iter_3', 'snapshot_iter_8')
     assert contents(tmp_path / 'out') == before
 

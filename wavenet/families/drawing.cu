@@ -1,6 +1,6 @@
 // What the kernels share that generate a row of all images, or a part of all sounds, in one launch.
-// Each image or sound has a block of threads, since they do not depend on each other, and in the block
-// a warp computes one feature map at a time.
+// Each image or sound has a block of threads, since they do not depend on each other, and in the
+// block a warp computes one feature map at a time.
 
 __device__ float relu(float x)
 {

@@ -15,6 +15,11 @@ from wavenet.families.state import PlainState
 from wavenet.functions.precision import float32_parameters
 
 
+def build_with(make):
+    """Makes the `build` of a `Family`: it calls `make` with the fields of the config."""
+    return lambda config: make(**dataclasses.asdict(config))
+
+
 class Option(NamedTuple):
     """An option of train.py that says a size of the model: a whole number, or one of `choices`."""
     flags: tuple                      # '--hidden_dim', '-d'

@@ -21,12 +21,7 @@ class RowState(State):
     Args:
         model: a model on a GPU.
         samples: the images to generate, float32 (B, C, H, W), on the GPU.
-        class_ids: classes of the images, int32 (B,), on the GPU; None for an unconditional model.
     """
-
-    def __init__(self, model, samples, class_ids=None):
-        super().__init__(model, samples)
-        self.class_ids = class_ids
 
     def run(self, uniforms, given, progress):
         batch, channels, height, width = self.samples.shape

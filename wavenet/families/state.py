@@ -6,13 +6,6 @@ feature map only once.
 import itertools
 
 import chainer
-from chainer.backends import cuda
-
-
-def wait_for(samples):
-    """Waits until the device of an array has done its work, so that the progress shown is true."""
-    if isinstance(samples, cuda.ndarray):
-        cuda.cupy.cuda.get_current_stream().synchronize()
 
 
 class State:
@@ -91,7 +84,6 @@ class State:
                 values[...] = drawn / (distribution.levels - 1)
                 self.put(step, values)
             if self.ends_position(step):
-                wait_for(self.samples)
                 progress(1)
 
 

@@ -96,8 +96,9 @@ class Snapshots(extension.Extension):
                 refused.setdefault(reason, []).append(path)
         reasons = [f'{", ".join(paths)}: {reason}' for reason, paths in refused.items()]
         if reasons and not self.newest:
-            raise ValueError(f'no snapshot in {trainer.out} is good; with --overwrite instead of '
-                             f'--resume, a new run replaces them ({"; ".join(reasons)})')
+            raise ValueError(f'training cannot go on from a snapshot in {trainer.out} '
+                             f'({"; ".join(reasons)}): give the options of that training, or '
+                             'another --out; --overwrite in place of --resume deletes it')
         for reason in reasons:
             cli.say(f'{reason}; trying the one before it')
         cli.say(f'going on from {self.newest}' if self.newest else

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from chainer.backends import cuda
 
-from helpers import DATA
+from helpers import DATA, check_adam, check_loss_and_gradients, clipping_and_decay
 from wavenet import models, sampling
 from wavenet.families.gated.model import GatedPixelCNN
 
@@ -63,31 +63,14 @@ def test_logits_are_the_authors(reference, reference_model, device):
 def test_loss_and_gradients_are_the_authors(reference, reference_model, device):
     model = models.Classifier(reference_model, reduce='mean')
     model.to_device(device)
-    model.cleargrads()
-    loss = model(*batch_of(reference, 0, device))
-    loss.backward()
-    assert abs(float(loss.array) - reference['loss']) <= 1e-5 * reference['loss']
-    for name, param in reference_model.namedparams():
-        expected = reference['grads' + name]
-        np.testing.assert_allclose(cuda.to_cpu(param.grad), expected, rtol=0,
-                                   atol=1e-5 * abs(expected).max(), err_msg=name)
+    check_loss_and_gradients(reference, reference_model, model(*batch_of(reference, 0, device)))
 
 
 def test_eight_steps_of_adam_are_the_authors(reference, reference_model, device):
     model = models.Classifier(reference_model, reduce='mean')
     model.to_device(device)
-    optimizer = chainer.optimizers.Adam(0.001).setup(model)
-    optimizer.add_hook(chainer.optimizer_hooks.GradientClipping(1))
-    optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(0.0001))
-    losses = []
-    for step in range(8):
-        optimizer.update(lambda *arrays: losses.append(model(*arrays)) or losses[-1],
-                         *batch_of(reference, step, device))
-    np.testing.assert_allclose([float(loss.array) for loss in losses], reference['adam/losses'],
-                               rtol=0, atol=1e-4)
-    for name, param in reference_model.namedparams():
-        np.testing.assert_allclose(cuda.to_cpu(param.array), reference['adam/params' + name],
-                                   rtol=0, atol=5e-4, err_msg=name)
+    check_adam(reference, reference_model, lambda step: model(*batch_of(reference, step, device)),
+               clipping_and_decay())
 
 
 @pytest.mark.parametrize('method', ['naive', 'cached'])

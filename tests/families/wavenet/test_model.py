@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from chainer.backends import cuda
 
-from helpers import DATA
+from helpers import DATA, check_adam, check_loss_and_gradients, clipping_and_decay
 from references import build
 from wavenet import serialization
 from wavenet.families import registry
@@ -72,31 +72,14 @@ def test_logits_are_the_authors(file, device):
 def test_loss_and_gradients_are_the_authors(reference, device):
     model = build('wavenet', reference)
     model.to_device(device)
-    model.cleargrads()
-    loss = mean_nll(model, *batch_of(reference, 0, device))
-    loss.backward()
-    assert abs(float(loss.array) - reference['loss']) <= 1e-5 * reference['loss']
-    for name, param in model.namedparams():
-        expected = reference['grads' + name]
-        np.testing.assert_allclose(cuda.to_cpu(param.grad), expected, rtol=0,
-                                   atol=1e-5 * abs(expected).max(), err_msg=name)
+    check_loss_and_gradients(reference, model, mean_nll(model, *batch_of(reference, 0, device)))
 
 
 def test_eight_steps_of_adam_are_the_authors(reference, device):
     model = build('wavenet', reference)
     model.to_device(device)
-    optimizer = chainer.optimizers.Adam(0.001).setup(model)
-    optimizer.add_hook(chainer.optimizer_hooks.GradientClipping(1))
-    optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(0.0001))
-    losses = []
-    for step in range(8):
-        optimizer.update(lambda *arrays: losses.append(mean_nll(model, *arrays)) or losses[-1],
-                         *batch_of(reference, step, device))
-    np.testing.assert_allclose([float(loss.array) for loss in losses], reference['adam/losses'],
-                               rtol=0, atol=1e-4)
-    for name, param in model.namedparams():
-        np.testing.assert_allclose(cuda.to_cpu(param.array), reference['adam/params' + name],
-                                   rtol=0, atol=5e-4, err_msg=name)
+    check_adam(reference, model, lambda step: mean_nll(model, *batch_of(reference, step, device)),
+               clipping_and_decay())
 
 
 # Order
@@ -202,9 +185,10 @@ def test_shapes_are_those_of_the_parameters(form, num_classes, kernel_width):
     model = random_wavenet(form, num_classes, kernel_width=kernel_width)
     expected = {name[1:]: param.shape for name, param in model.namedparams()}
     assert shapes(model.config) == expected
-    assert recognize(expected) == (model.config if form == 'author' else
-                                   recognize(shapes(random_wavenet('author',
-                                                    kernel_width=kernel_width).config)))
+    if form == 'author':
+        assert recognize(expected) == model.config
+    else:                    # no file of the author's: the registry compares the shapes
+        assert registry.recognize(expected) is None
 
 
 @pytest.mark.parametrize('form, num_classes', FORMS)

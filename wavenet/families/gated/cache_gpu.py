@@ -11,14 +11,18 @@ import numpy as np
 
 from wavenet.families import gpu_state
 from wavenet.families.gated.model import embeddings
-from wavenet.families.state import wait_for
 from wavenet.functions.label_convolution import label_tables
 
 KERNEL = gpu_state.read_kernel(os.path.dirname(os.path.abspath(__file__)), 'draw_row')
 
 
 class GatedRowCache(gpu_state.RowState):
-    """Generation row by row. Rows that are given need the vertical stack only."""
+    """Generation row by row, from the classes of the images, int32 (B,). Rows that are given need
+    the vertical stack only."""
+
+    def __init__(self, model, samples, class_ids):
+        super().__init__(model, samples)
+        self.class_ids = class_ids
 
     def draw_rows(self, given, uniforms, progress):
         model, samples, xp = self.model, self.samples, self.model.xp
@@ -29,7 +33,7 @@ class GatedRowCache(gpu_state.RowState):
             height, width, colors, n, hidden, out_hidden, model.out_dims,
             model.distribution.levels if model.config.one_hot else 0,
             2 if blocks[0].form == 'author' else 1)]
-        weights = [xp.ascontiguousarray(array) for array in (
+        weights = [xp.ascontiguousarray(array, 'f') for array in (
             *_first_weights(model), *_block_weights(blocks),
             *_output_weights(model, self.temperature), *_of_classes(blocks, self.class_ids))]
         memory = [xp.zeros(shape, 'f') for shape in (
@@ -40,7 +44,6 @@ class GatedRowCache(gpu_state.RowState):
         for i in range(height):
             gpu_state.launch(KERNEL, batch, [np.int32(i), np.int32(given[:, i].all()), *sizes]
                              + weights + [is_given, uniforms[i], samples, *memory])
-            wait_for(samples)
             progress(width)
 
 

@@ -1,8 +1,9 @@
 // Generates one row of all images in one launch, see ../drawing.cu, which goes before this file.
 //
-// First the vertical stack of the whole row, which sees the rows above only, and what the horizontal
-// stack gets of it; then the horizontal stack, pixel by pixel and colour by colour. Weights are
-// multiplied by their mask: what is not known yet counts 0 times. Blocks include conv1, block 0.
+// It computes the vertical stack of the whole row, which sees the rows above only, and what the
+// horizontal stack gets of it; then the horizontal stack, pixel by pixel and colour by colour.
+// Weights are multiplied by their mask, so values that are not known yet count 0 times. Block 0 is
+// conv1.
 // Where maps are doubled, the first half is for the tanh of a gate, the other for its sigmoid.
 //
 //   first_v     weights of conv1's vertical stack, (2 hidden, places); the places are 4 rows of 7
@@ -18,8 +19,8 @@
 //   given       (colors, height, width): whether samples holds the value already
 //   uniforms    (width, colors, images)
 //   samples     (images, colors, height, width): the kernel reads the rows above, writes this one
-//   gated       the vertical stack: (blocks - 1, images, 3, width + 2, hidden), row y at y % 3, with
-//               a column of zeros on either side
+//   gated       the vertical stack: (blocks - 1, images, 3, width + 2, hidden), row y at y % 3,
+//               with a column of zeros on either side
 //   sums        (images, width, 2 hidden): a block's vertical sums, before the gates
 //   context     (blocks, images, width, 2 hidden): what the horizontal gates get of all but the row
 //   maps        the horizontal stack: (blocks, images, width + 1, hidden), with a column of zeros
@@ -31,8 +32,8 @@
 // Where values are labels, kinds is their number, and first_v and first_h hold a column for each
 // label of each place, (places, kinds, 2 hidden). For intensities, kinds is 0.
 
-// What conv1 computes for a map of all `maps`: value(place) is the value at a place that it sees, in
-// [0, 1], or -1 outside of the image.
+// What conv1 computes for one of its `maps` outputs. value(place) is the value at a place that it
+// sees, in [0, 1], or -1 outside of the image.
 template <typename Value>
 __device__ float see_values(const float* W, int map, int maps, int places, int kinds, Value value)
 {
@@ -63,8 +64,8 @@ extern "C" __global__ void __launch_bounds__(1024) draw_row(
     const float* vertical_b, const float* to_h, const float* horizontal_b,
     const float* output, const float* output_b, const float* conv2, const float* conv2_b,
     const float* conv4, const float* conv4_b, const float* class_v, const float* class_h,
-    const unsigned char* given, const double* uniforms, float* samples, float* gated, float* sums, float* context, float* maps,
-    float* y, float* last, float* before4, float* logits)
+    const unsigned char* given, const double* uniforms, float* samples, float* gated, float* sums,
+    float* context, float* maps, float* y, float* last, float* before4, float* logits)
 {
     int image = blockIdx.x, images = gridDim.x, lane = threadIdx.x % 32;
     int warp = threadIdx.x / 32, warps = blockDim.x / 32, both = 2 * hidden;

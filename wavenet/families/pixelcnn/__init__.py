@@ -1,17 +1,11 @@
 """The post's PixelCNN as a family. The network itself is `wavenet.models.PixelCNN`."""
-import dataclasses
-
 import numpy as np
 
-from wavenet.families.family import Family
+from wavenet.families.family import Family, build_with
 from wavenet.families.pixelcnn.cache import Cache
 from wavenet.families.pixelcnn.cache_gpu import RowCache
 from wavenet.families.pixelcnn.config import OPTIONS, configure, recognize, shapes
 from wavenet.models import PixelCNN, PixelCNNConfig
-
-
-def build(config):
-    return PixelCNN(**dataclasses.asdict(config))
 
 
 def cache(model, samples, class_ids, cores):
@@ -21,5 +15,6 @@ def cache(model, samples, class_ids, cores):
 
 PIXELCNN = Family(
     name='pixelcnn', title='PixelCNN', config=PixelCNNConfig, configure=configure,
-    build=build, shapes=shapes, options=OPTIONS, held_maps=1.1, cache=cache, recognize=recognize,
+    build=build_with(PixelCNN), shapes=shapes, options=OPTIONS, held_maps=1.1, cache=cache,
+    recognize=recognize,
     small='--channels 1 --levels 4 --hidden_dim 16 --blocks_num 6 --learning_rate 0.003 --epoch 2')

@@ -19,58 +19,43 @@ from wavenet.families.pixelcnn.weights import (
     pixel_weights,
     sorted_weights,
 )
-from wavenet.families.state import wait_for
 
 KERNEL = gpu_state.read_kernel(os.path.dirname(os.path.abspath(__file__)), 'draw_row')
 
 
 class RowCache(gpu_state.RowState):
-    """Generation row by row, see `draw_rows`."""
+    """Generation row by row."""
 
     def draw_rows(self, given, uniforms, progress):
-        draw_rows(self.model, self.samples, given, uniforms, progress, self.temperature)
+        model, samples, xp = self.model, self.samples, self.model.xp
+        batch, colors, height, width = samples.shape
+        orders = layer_orders(model)
+        for order in orders:
+            order.order = xp.asarray(order.order)    # copied to the GPU once, not at each use
+        n, hidden, half, out_hidden = len(model.blocks), *[order.count for order in orders[:3]]
 
+        # What the 3×3 convolutions see of the last row, with a column of zeros on either side.
+        # Three columns at a time are what a pixel of the next row sees.
+        maps = xp.zeros((n, batch, width + 2, half), 'f')
+        above = xp.lib.stride_tricks.as_strided(maps, (n, batch, width, 3 * half), maps.strides)
+        context = xp.zeros((n, batch * width, half), 'f')
+        weights_above = _weights_above(model, orders.half)
 
-def draw_rows(model, samples, given, uniforms, progress, temperature=1.0):
-    """Generates images row by row.
+        sizes = [np.int32(size) for size in (
+            height, width, colors, n, hidden, half, out_hidden, model.out_dims,
+            model.distribution.levels if model.config.one_hot else 0)]
+        weights = _kernel_weights(model, orders, self.temperature)
+        given = xp.asarray(given.astype('u1'))
+        of_one_pixel = [xp.zeros((batch, count), 'f') for count in (
+            25 * colors - 1, hidden, (n + 1) * hidden, n * half, out_hidden,
+            model.distribution.levels)]
 
-    Args:
-        model: a `PixelCNN` on a GPU.
-        samples: float32 (B, C, H, W). What is not given is filled in.
-        given: bool (C, H, W) on the host, the values that are given.
-        uniforms: float64 (H, W, C, B), the uniform number of each value.
-        progress: called with the number of pixels that are done since the last call.
-        temperature: the logits are divided by it.
-    """
-    xp = model.xp
-    batch, colors, height, width = samples.shape
-    orders = layer_orders(model)
-    for order in orders:
-        order.order = xp.asarray(order.order)    # copied to the GPU once, not at each use
-    n, hidden, half, out_hidden = len(model.blocks), *[order.count for order in orders[:3]]
-
-    # What the 3×3 convolutions see of the last row, with a column of zeros on either side. Three
-    # columns at a time are what a pixel of the next row sees.
-    maps = xp.zeros((n, batch, width + 2, half), 'f')
-    above = xp.lib.stride_tricks.as_strided(maps, (n, batch, width, 3 * half), maps.strides)
-    context = xp.zeros((n, batch * width, half), 'f')
-    weights_above = _weights_above(model, orders.half)
-
-    sizes = [np.int32(size) for size in (
-        height, width, colors, n, hidden, half, out_hidden, model.out_dims,
-        model.distribution.levels if model.config.one_hot else 0)]
-    weights = _kernel_weights(model, orders, temperature)
-    given = xp.asarray(given.astype('u1'))
-    of_one_pixel = [xp.zeros((batch, count), 'f') for count in (
-        25 * colors - 1, hidden, (n + 1) * hidden, n * half, out_hidden, model.distribution.levels)]
-
-    for i in range(height):
-        if n:
-            xp.matmul(above.reshape(n, batch * width, 3 * half), weights_above, out=context)
-        gpu_state.launch(KERNEL, batch, [np.int32(i)] + sizes + weights
-                         + [given, uniforms[i], samples, context, maps] + of_one_pixel)
-        wait_for(samples)
-        progress(width)
+        for i in range(height):
+            if n:
+                xp.matmul(above.reshape(n, batch * width, 3 * half), weights_above, out=context)
+            gpu_state.launch(KERNEL, batch, [np.int32(i)] + sizes + weights
+                             + [given, uniforms[i], samples, context, maps] + of_one_pixel)
+            progress(width)
 
 
 def _weights_above(model, half):
@@ -104,7 +89,7 @@ def _kernel_weights(model, orders, temperature):
           for array in pixel_weights(model.conv4, out_hidden, out)], left,
         *of_the_blocks('conv1', hidden, half), *of_the_blocks('conv2', half, half),
         *of_the_blocks('conv3', half, hidden)]
-    return [xp.ascontiguousarray(array) for array in arrays]
+    return [xp.ascontiguousarray(array, 'f') for array in arrays]
 
 
 def _conv1_weights(model, hidden):

@@ -1,16 +1,10 @@
 """WaveNet as a family."""
-import dataclasses
-
 import numpy as np
 
-from wavenet.families.family import Family, Recipe
+from wavenet.families.family import Family, Recipe, build_with
 from wavenet.families.wavenet.model import WaveNet, WaveNetConfig, recognize, shapes
 from wavenet.families.wavenet.state import PlainSoundState, QueueState
 from wavenet.families.wavenet.state_gpu import KernelState
-
-
-def build(config):
-    return WaveNet(**dataclasses.asdict(config))
 
 
 def cache(model, samples, class_ids, cores):
@@ -21,6 +15,7 @@ def cache(model, samples, class_ids, cores):
 
 
 WAVENET = Family(
-    name='wavenet', title='WaveNet', config=WaveNetConfig, configure=None, build=build,
-    shapes=shapes, recipe=Recipe(clip=1.0, weight_decay=0.0001, reduce='mean'), data='sound',
-    cache=cache, plain=PlainSoundState, recognize=recognize)
+    name='wavenet', title='WaveNet', config=WaveNetConfig, configure=None,
+    build=build_with(WaveNet), shapes=shapes,
+    recipe=Recipe(clip=1.0, weight_decay=0.0001, reduce='mean'), data='sound', cache=cache,
+    plain=PlainSoundState, recognize=recognize)

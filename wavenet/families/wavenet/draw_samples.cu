@@ -1,12 +1,14 @@
 // Generates the samples `begin` to `end` of all sounds in one launch, see ../drawing.cu, which goes
 // before this file. The kernel does what `QueueState` in state.py does, sample by sample.
 //
-//   first       columns of conv1, (2, levels, maps): for the sample before the last, and for the last
-//   gates       weights of the dilated convolutions, (layers, 2 maps, width, maps): the first half of
-//               the outputs for the tanh, the other for the sigmoid
+//   first       columns of conv1, (2, levels, maps): for the sample before the last one, and for
+//               the last one
+//   gates       weights of the dilated convolutions, (layers, 2 maps, width, maps): the first half
+//               of the outputs is for the tanh, the other for the sigmoid
 //   gates_b     their biases and what the classes add, (layers, sounds, 2 maps)
-//   output      the 1x1 convolutions of the layers, (layers, rows, maps): in the author's form there
-//               are 2 maps rows, for the residual and for the skip connection, else one row for both
+//   output      the 1x1 convolutions of the layers, (layers, rows, maps): in the author's form
+//               2 * maps rows, for the residual and for the skip connection; in the paper's form
+//               maps rows for both
 //   given       (time): whether samples holds the value already
 //   uniforms    (time, sounds)
 //   samples     (sounds, time): level / (levels - 1)
@@ -57,7 +59,8 @@ extern "C" __global__ void __launch_bounds__(1024) draw_samples(
                     const float* W = gates + ((long long)layer * 2 * maps + gate) * width * maps;
                     float sum = gates_b[((long long)layer * sounds + sound) * 2 * maps + gate];
                     for (int tap = 0; tap < width - 1; ++tap)    // the oldest input first
-                        sum += dot(W + tap * maps, queue + (t + tap * dilation) % size * maps, maps);
+                        sum += dot(W + tap * maps,
+                                   queue + (t + tap * dilation) % size * maps, maps);
                     sums[half] = sum + dot(W + (width - 1) * maps, x, maps);
                 }
                 if (lane == 0)

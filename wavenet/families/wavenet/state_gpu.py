@@ -7,8 +7,7 @@ import os
 import numpy as np
 
 from wavenet.families import gpu_state
-from wavenet.families.state import State, wait_for
-from wavenet.families.wavenet.model import FIRST_WIDTH
+from wavenet.families.state import State
 
 KERNEL = gpu_state.read_kernel(os.path.dirname(os.path.abspath(__file__)), 'draw_samples')
 SAMPLES = 800   # of a launch: a tenth of a second at 8 kHz
@@ -17,7 +16,7 @@ SAMPLES = 800   # of a launch: a tenth of a second at 8 kHz
 class KernelState(State):
     """Generation by the kernel. `samples` is float32 (B, T) on the GPU."""
 
-    def __init__(self, model, samples, class_ids=None):
+    def __init__(self, model, samples, class_ids):
         super().__init__(model, samples)
         self.class_ids = class_ids if model.num_classes else None
 
@@ -30,7 +29,7 @@ class KernelState(State):
         sizes = [np.int32(size) for size in (
             length, config.out_dims, maps, config.out_hidden_dim, layers, config.layers_num,
             config.kernel_width, rows, queue_size)]
-        weights = [xp.ascontiguousarray(array) for array in (
+        weights = [xp.ascontiguousarray(array, 'f') for array in (
             *_first_weights(model), *_layer_weights(model.layers, self.class_ids, batch),
             model.conv2.W.array[:, :, 0, 0], model.conv2.b.array,
             *(array / np.float32(self.temperature)
@@ -42,15 +41,12 @@ class KernelState(State):
             end = min(begin + SAMPLES, length)
             gpu_state.launch(KERNEL, batch, [np.int32(begin), np.int32(end), *sizes, *weights,
                                              given, uniforms, self.samples, *memory])
-            wait_for(self.samples)
             progress(end - begin)
 
 
 def _first_weights(model):
     """The columns of conv1, (2, levels, maps), and its biases."""
-    W = model.conv1.W.array[:, :, 0]                         # (maps, levels, 2)
-    assert W.shape[2] == FIRST_WIDTH
-    return W.transpose(2, 1, 0), model.conv1.b.array
+    return model.conv1.W.array[:, :, 0].transpose(2, 1, 0), model.conv1.b.array
 
 
 def _layer_weights(layers, class_ids, batch):
