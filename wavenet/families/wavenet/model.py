@@ -19,6 +19,11 @@ Two forms:
 In both forms, output t sees exactly the 2 + (k - 1) S (2^L - 1) samples before t, for S stacks of L
 layers of kernel width k. The author computes S · 2^L. His crop is right for kernel width 2 only;
 here any width is causal.
+
+A training wants the outputs of the last samples of a window only, so each layer computes no more
+positions than the layers above it see. A target of -1 is a position without a sample, before the
+beginning of a recording. The features there are 0 in every layer, as they are before the first
+position, so a recording begins as generation begins.
 """
 import math
 from dataclasses import dataclass
@@ -69,6 +74,14 @@ class WaveNetConfig(Config):
         """The number of samples before t that output t depends on."""
         return FIRST_WIDTH + (self.kernel_width - 1) * sum(self.dilations)
 
+    def lengths(self, length):
+        """The number of last positions that each layer computes, the first convolution's and then
+        the other layers', for the outputs of the last `length` samples."""
+        result = [length]
+        for dilation in reversed(self.dilations):
+            result.append(result[-1] + (self.kernel_width - 1) * dilation)
+        return result[::-1]
+
 
 class FirstConvolution(chainer.Link):
     """The first layer: looks up the weights of the two samples before each one.
@@ -83,27 +96,32 @@ class FirstConvolution(chainer.Link):
             self.W = chainer.Parameter(initialW, (out_channels, levels, 1, FIRST_WIDTH))
             self.b = chainer.Parameter(0, out_channels)
 
-    def forward(self, targets):
-        """Levels int32 (B, T) → feature maps (B, out_channels, 1, T). Samples before the first one
-        have no level and add nothing."""
+    def forward(self, targets, length):
+        """Levels int32 (B, T) → the last `length` ≤ T feature maps, (B, out_channels, 1, length).
+        Positions before the first one, and those of -1, have no sample and add nothing."""
+        targets = targets[:, max(0, targets.shape[1] - length - FIRST_WIDTH):]
         ones = self.xp.ones(self.W.shape, self.W.dtype)
         h = label_convolution_2d(targets[:, None, None], self.W, self.b, ones, (0, FIRST_WIDTH))
-        return h[:, :, :, :targets.shape[1]]     # the last three see the present or less
+        end = targets.shape[1]                   # the three maps after it see the present or less
+        return h[:, :, :, end - length:end]
 
 
 class CausalConvolution(L.Convolution2D):
     """A convolution along the time axis: output t sees inputs t, t - dilation, ….
 
-    (B, in_channels, 1, T) → (B, out_channels, 1, T). Inputs before the first one are 0.
+    (B, in_channels, 1, T) → the last `length` outputs, (B, out_channels, 1, length). Inputs before
+    the first one are 0.
     """
 
     def __init__(self, in_channels, out_channels, kernel_width, dilation, initialW):
-        past = (kernel_width - 1) * dilation
-        super().__init__(in_channels, out_channels, (1, kernel_width), pad=(0, past),
+        self.past = (kernel_width - 1) * dilation
+        super().__init__(in_channels, out_channels, (1, kernel_width), pad=(0, self.past),
                          dilate=(1, dilation), initialW=initialW)
 
-    def forward(self, x):
-        return super().forward(x)[:, :, :, :x.shape[3]]     # padded on both sides: crop the right
+    def forward(self, x, length):
+        x = x[:, :, :, max(0, x.shape[3] - length - self.past):]
+        end = x.shape[3]
+        return super().forward(x)[:, :, :, end - length:end]   # padded on both sides
 
 
 class CausalLayer(chainer.Chain):
@@ -125,10 +143,11 @@ class CausalLayer(chainer.Chain):
                                        chainer.initializers.Normal(0.05))
         self.form = config.form
 
-    def forward(self, x, class_ids):
-        """Feature maps (B, maps, 1, T) → the layer's output and its skip connection, both of this
-        shape."""
-        gates = self.gated_conv(x)                           # (B, 2 maps, 1, T): tanh, sigmoid
+    def forward(self, x, class_ids, length):
+        """Feature maps (B, maps, 1, T) → the last `length` of the layer's output and of its skip
+        connection, both (B, maps, 1, length)."""
+        gates = self.gated_conv(x, length)                   # (B, 2 maps, 1, length): tanh, sigmoid
+        x = x[:, :, :, x.shape[3] - length:]
         if class_ids is not None:
             gates += F.broadcast_to(self.label(class_ids)[:, :, None, None], gates.shape)
         filters, gates = F.split_axis(gates, 2, axis=1)
@@ -184,25 +203,42 @@ class WaveNet(chainer.Chain):
         """The `CausalLayer`s of all stacks, in their order."""
         return [layer for stack in self.stacks for layer in stack]
 
-    def forward(self, targets, class_ids=None):
+    def forward(self, targets, class_ids=None, length=None):
         """
         Args:
-            targets: levels of the samples, int32 (B, T), in {0, …, out_dims - 1}.
+            targets: levels of the samples, int32 (B, T), in {0, …, out_dims - 1}; -1 where a
+                recording has not begun.
             class_ids: classes, int32 (B,), for a conditional model; others ignore it.
+            length: compute the outputs of the last samples only, so many; by default all.
 
-        Returns: Variable, logits (B, out_dims, T); those of sample t depend on samples before t.
+        Returns: Variable, logits (B, out_dims, length); those of sample t depend on samples
+            before t.
         """
         if not self.num_classes:
             class_ids = None
-        x = self.conv1(targets)                              # (B, hidden_dim, 1, T)
+        size = targets.shape[1]
+        length = size if length is None else length
+        first, *lengths = [min(size, one) for one in self.config.lengths(length)]
+        begun = (targets >= 0)[:, None, None]                # (B, 1, 1, T)
+        x = zero_before(self.conv1(targets, first), begun)   # (B, hidden_dim, 1, first)
         skips = 0
-        for layer in self.layers:
-            x, skip = layer(x, class_ids)
-            skips += skip
+        for layer, of_layer in zip(self.layers, lengths):
+            x, skip = layer(x, class_ids, of_layer)
+            x = zero_before(x, begun)
+            skips += skip[..., of_layer - length:]
         if self.config.form == 'author':
             skips += x
         h = self.conv3(F.relu(self.conv2(F.relu(skips))))    # (B, out_dims, 1, T)
         return h[:, :, 0]
+
+
+def zero_before(x, begun):
+    """Feature maps (B, maps, 1, length), but 0 where a recording has not begun: where the last
+    `length` of `begun`, bool (B, 1, 1, T), are False."""
+    begun = begun[..., begun.shape[3] - x.shape[3]:]
+    if x.xp is np and begun.all():      # a GPU would have to be waited for
+        return x
+    return x * begun.astype(x.dtype)
 
 
 def shapes(config):
