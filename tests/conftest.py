@@ -121,8 +121,8 @@ def images(tmp_path):
 
 
 @pytest.fixture
-def train(command, images, monkeypatch):
-    """Runs train.py on these images, with a small model, in this process.
+def train_at(command, monkeypatch):
+    """Runs train.py in this process.
 
     `at` maps an iteration to a function that is called with the updater after its update.
     """
@@ -137,5 +137,11 @@ def train(command, images, monkeypatch):
                 at[updater.iteration](updater)
 
         monkeypatch.setattr(StandardUpdater, 'update', update_and_call)
-        return command('train.py', '--dataset', images, *SMALL, *args)
+        return command('train.py', *args)
     return run
+
+
+@pytest.fixture
+def train(train_at, images):
+    """The same on the images of `images`, with a small model."""
+    return lambda *args, at=None: train_at('--dataset', images, *SMALL, *args, at=at)

@@ -231,6 +231,12 @@ def _first_line(error):
     return found or (lines[0] if lines else type(error).__name__)
 
 
+def listed(names):
+    """Names as a text: 'a', 'a and b', 'a, b and c'."""
+    *first, last = names
+    return f'{", ".join(first)} and {last}' if first else last
+
+
 def say(message):
     """Writes one line to standard error, after the command's name; nothing if it is closed."""
     line = f'{_program or os.path.basename(sys.argv[0])}: {" ".join(message.split())}'

@@ -7,7 +7,7 @@ from wavenet.commands.sample_grid import SampleGrid
 
 
 def test_a_grid_of_samples(tmp_path, random_model):
-    grid = SampleGrid(random_model(1), 16, (1, 4, 5), seed=0)
+    grid = SampleGrid(random_model(1), 16, SimpleNamespace(shape=(1, 4, 5)), seed=0)
     for epoch in (1, 2):
         updater = SimpleNamespace(epoch=epoch, is_new_epoch=True)
         grid(SimpleNamespace(out=str(tmp_path), updater=updater))

@@ -5,7 +5,8 @@ from chainer.backends import cuda
 
 from helpers import bytes_of
 from wavenet import utils
-from wavenet.data.images import ImageDataset, batches
+from wavenet.data.batches import batches
+from wavenet.data.images import ImageDataset
 from wavenet.data.pixels import luminance
 
 # Examples and batches

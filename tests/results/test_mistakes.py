@@ -9,7 +9,7 @@ from chainer.backends import cuda
 
 from wavenet import evaluate, models, sampling, serialization
 from wavenet.data.images import ImageDataset
-from wavenet.data.load import LOADERS, load_dataset
+from wavenet.data.load import load_dataset
 from wavenet.data.pixels import INTENSITY
 from wavenet.families import registry
 from wavenet.families.pixelcnn import PIXELCNN
@@ -17,6 +17,7 @@ from wavenet.models import PixelCNNConfig
 from wavenet.results import mistakes
 from wavenet.results.real_inputs import RealInputs
 from wavenet.storage import npz
+from wavenet.training.kinds import KINDS
 
 FAMILIES = {'pixelcnn': PIXELCNN, **mistakes.MISTAKES}
 OF_THE_MODEL = ('no-colour-masks', 'wrong-colour-masks', 'relu-after')
@@ -115,12 +116,12 @@ def test_real_inputs_are_not_binarized():
 # Families and files
 
 def test_the_families_are_there_only_inside_the_block():
-    before = list(registry.FAMILIES), list(LOADERS)
+    before = list(registry.FAMILIES), list(KINDS)
     with pytest.raises(ZeroDivisionError), mistakes.registered():
         assert list(registry.FAMILIES) == [*before[0], *mistakes.MISTAKES]
-        assert all(family.data in LOADERS for family in mistakes.MISTAKES.values())
+        assert all(family.data in KINDS for family in mistakes.MISTAKES.values())
         raise ZeroDivisionError
-    assert (list(registry.FAMILIES), list(LOADERS)) == before
+    assert (list(registry.FAMILIES), list(KINDS)) == before
 
 
 def without_families(path):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from wavenet import models
-from wavenet.data.images import ImageDataset, batches
+from wavenet.data.batches import batches
+from wavenet.data.images import ImageDataset
 from wavenet.training import reports
 
 
@@ -15,7 +16,7 @@ def test_a_short_last_batch_does_not_count_as_a_whole(random_model):
     x, t, _ = dataset.batch(range(7))
     expected = float(model(x, t).array)
     for batchsize in (1, 2, 5, 7, 100):
-        evaluator = reports.Evaluator(batches(dataset, batchsize), model,
+        evaluator = reports.Evaluator(batches(dataset, batchsize), model, len,
                                          converter=dataset.converter)
         result = {name.split('/', 1)[1]: float(value) for name, value in evaluator().items()}
         assert result['nll'] == pytest.approx(expected, rel=1e-5)

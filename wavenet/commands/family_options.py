@@ -31,7 +31,7 @@ def fill_in(parser, args):
             if getattr(args, name) is None:
                 setattr(args, name, options[family.name].default)
         elif getattr(args, name) is not None:
-            parser.error(f'{flag} is for --model {" and ".join(options)}')
+            parser.error(f'{flag} is for --model {cli.listed(options)}')
     for name in RECIPE:
         if getattr(args, name) is None:
             setattr(args, name, getattr(family.recipe, name))
@@ -39,7 +39,7 @@ def fill_in(parser, args):
 
 def defaults(name):
     """The default of an option of the recipe as a text, such as '16' or '0; gated 1'."""
-    values = {family.name: getattr(family.recipe, name) for family in registry.FAMILIES.values()}
+    values = {family.name: getattr(family.recipe, name) for family in registry.every().values()}
     first = next(iter(values.values()))
     others = [f'{family} {value:g}' for family, value in values.items() if value != first]
     return '; '.join([f'{first:g}', *others])
@@ -48,7 +48,7 @@ def defaults(name):
 def _options():
     """{flag: {name of a family: its Option}}"""
     result = {}
-    for family in registry.FAMILIES.values():
+    for family in registry.every().values():
         for option in family.options:
             result.setdefault(option.flags[0], {})[family.name] = option
     return result
@@ -57,6 +57,6 @@ def _options():
 def _help(options):
     """The help of an option, with the defaults, of the families that have it."""
     texts = [f'{option.help} (default: {option.default})' for option in options.values()]
-    if len(set(texts)) == 1 and len(options) == len(registry.FAMILIES):
+    if len(set(texts)) == 1 and len(options) == len(registry.every()):
         return texts[0]
     return '; '.join(f'{name}: {text}' for name, text in zip(options, texts))

@@ -18,17 +18,17 @@ class SampleGrid(extension.Extension):
     Args:
         model: one of a family.
         count: number of samples.
-        shape: (C, H, W) of an image.
+        dataset: the training images, an `ImageDataset`.
         seed: of the random numbers.
     """
 
     priority = -300
 
-    def __init__(self, model, count, shape, seed):
+    def __init__(self, model, count, dataset, seed):
         self.model = model
-        self.shape = (count, *shape)
+        self.shape = (count, *dataset.shape)
         self.seed = seed
-        self.scale = -(-LEAST_WIDTH // shape[2])
+        self.scale = -(-LEAST_WIDTH // dataset.shape[2])
 
     @tolerant
     def __call__(self, trainer):

@@ -1,13 +1,13 @@
-"""Trains an autoregressive model of images: the post's PixelCNN, or Gated PixelCNN.
+"""Trains an autoregressive model: of images, PixelCNN or Gated PixelCNN; of sound, WaveNet.
 
 The work itself is `wavenet.training.trainer.train`.
 """
 import sys
 
 from wavenet import cli, devices
-from wavenet.commands import family_options, presets
+from wavenet.commands import family_options, kind_options, presets
 from wavenet.commands.family_options import defaults
-from wavenet.commands.sample_grid import SampleGrid
+from wavenet.commands.samples import samples_of
 from wavenet.data.load import DATASETS
 from wavenet.families import registry
 from wavenet.serialization import load_model
@@ -43,41 +43,53 @@ def make_parser(parser_class=cli.ArgumentParser):
 
 def add_data_options(group):
     add = group.add_argument
-    add('--dataset', default='mnist', metavar='NAME',
-        help='digits, mnist, cifar10 (or cifar), or a path: a folder of images, an .npz file '
-             '(default: %(default)s)')
+    add('--dataset', metavar='NAME',
+        help='digits, mnist, cifar10 (or cifar), or a path: a folder of images, an .npz file; of '
+             'sound: speech, or a path: a folder of recordings, an .npz file (default: '
+             f'{kind_options.default("dataset")})')
     add('--data', metavar='DIR', help='folder that holds the files of mnist or cifar10')
     add('--size', type=cli.whole_number(1), metavar='N',
         help='make all images N x N pixels: their shorter side is scaled, and their middle is kept')
     add('--channels', type=int, choices=(1, 3),
         help='colours of an image: 3, or 1 for grayscale (default: 3; with --labels 1)')
-    add('--levels', type=int, default=2, metavar='N',
-        help='values that a pixel can take, 2 to 256 (default: %(default)s)')
-    add('--labels', action='store_true',
+    add('--levels', type=int, metavar='N',
+        help='values that a pixel or a sample of sound can take, 2 to 256 (default: '
+             f'{kind_options.default("levels")})')
+    add('--labels', action='store_true', default=None,
         help='the values of pixels are labels, 0 to N - 1 of --levels N, at most '
              f'{MAX_LABELS}: kinds that have no order, such as tiles or codes')
-    add('--binarize', action='store_true',
+    add('--binarize', action='store_true', default=None,
         help='sample each pixel black or white, with its intensity as the probability of white, '
              'anew in each epoch; needs --levels 2')
     add('--test_limit', type=cli.whole_number(1), metavar='N',
-        help='test on the first N test images only')
+        help='test on the first N test images, or recordings, only')
     add('--validation', type=cli.whole_number(1), metavar='N',
-        help='set N training images aside, and test on them instead of the test images')
-    add('--flip', action='store_true',
+        help='set N training images, or recordings, aside, and test on them instead of the test '
+             'images')
+    add('--flip', action='store_true', default=None,
         help='mirror each training image, left to right, at random in each epoch')
+    add('--rate', type=cli.whole_number(1), metavar='N',
+        help='samples of sound a second; recordings at other rates are resampled (default: '
+             f'{kind_options.DEFAULTS["sound"]["rate"]})')
+    add('--classes', metavar='KEY',
+        help='the array of an .npz file of recordings that holds their classes, such as digits '
+             '(default: classes)')
+    add('--strict', action='store_true', default=None,
+        help='a recording that cannot be read is an error; otherwise it is left out, with a '
+             'warning')
 
 
 def add_model_options(group):
     add = group.add_argument
-    names = '; '.join(f'{name}: {family.title}' for name, family in registry.FAMILIES.items())
-    add('--model', choices=tuple(registry.FAMILIES), default='pixelcnn',
+    names = '; '.join(f'{name}: {family.title}' for name, family in registry.every().items())
+    add('--model', choices=tuple(registry.every()), default='pixelcnn',
         help=f'{names} (default: %(default)s)')
     family_options.add(group)
     add('--unconditional', action='store_true',
         help='train without the classes of the data set')
-    add('--loss', choices=('softmax', 'sigmoid'), default='softmax',
+    add('--loss', choices=('softmax', 'sigmoid'),
         help="sigmoid: one logit per value, the post's first stage; needs --levels 2 "
-             '(default: %(default)s)')
+             '(default: softmax)')
     add('--init', metavar='MODEL',
         help='start from the weights of a model of the same sizes: a model.npz, or the name of a '
              'pretrained one')
@@ -88,8 +100,8 @@ def add_model_options(group):
 def add_optimizer_options(group):
     add = group.add_argument
     add('--batchsize', '-b', type=cli.whole_number(1), metavar='N',
-        help='images in a batch; with --communicator, of each process (default: '
-             f'{defaults("batchsize")})')
+        help='images, or windows of sound, in a batch; with --communicator, of each process '
+             f'(default: {defaults("batchsize")})')
     add('--learning_rate', type=cli.positive_number, metavar='X',
         help=f'learning rate (default: {defaults("learning_rate")})')
     add('--lr_decay', type=cli.decay_factor, metavar='X',
@@ -106,7 +118,7 @@ def add_optimizer_options(group):
     add('--weight_decay', type=cli.nonnegative_number, metavar='X',
         help='add X times the weights to the gradient; 0 for off (default: '
              f'{defaults("weight_decay")})')
-    add('--dropout', type=cli.average_factor, default=0.0, metavar='P',
+    add('--dropout', type=cli.average_factor, metavar='P',
         help="set the part P of each block's outputs to 0 at random while training "
              '(default: 0, off)')
 
@@ -134,8 +146,9 @@ def add_output_options(group):
         help='replace the files of an earlier run in the folder of --out')
     add('--interval', type=cli.whole_number(1), metavar='N',
         help='test, log, sample and save every N batches, in addition to the end of each epoch')
-    add('--samples', type=cli.whole_number(0), default=16, metavar='N',
-        help='images in each file of samples; 0 for no samples (default: %(default)s)')
+    add('--samples', type=cli.whole_number(0), metavar='N',
+        help='images, or sounds of a second, in each file of samples; 0 for no samples (default: '
+             f'{kind_options.default("samples")})')
     add('--stats', action='store_true',
         help='log statistics of the weights and gradients of the first and last layers')
 
@@ -149,9 +162,10 @@ def add_device_options(group):
 def check(parser, args):
     """Checks options that depend on each other, and fills in the defaults of the family."""
     family_options.fill_in(parser, args)
+    kind_options.fill_in(parser, args)
     if args.labels and not registry.get(args.model).takes_labels:
         names = [name for name, family in registry.FAMILIES.items() if family.takes_labels]
-        parser.error(f'--labels is for --model {" and ".join(names)}')
+        parser.error(f'--labels is for --model {cli.listed(names)}')
     if args.labels and args.binarize:
         parser.error('--binarize is for intensities, and --labels says that there are none')
     most = MAX_LABELS if args.labels else MAX_LEVELS
@@ -177,7 +191,7 @@ def main():
 
 def run(parser):
     """Parses the options and trains, as one of several processes if the options say so."""
-    trainer.train(parser, *teams.join(parser), SampleGrid, load_model)
+    trainer.train(parser, *teams.join(parser), samples_of, load_model)
 
 
 if __name__ == '__main__':

@@ -4,7 +4,7 @@ import os
 import numpy as np
 
 from wavenet.compare import kinds
-from wavenet.data.images import batches
+from wavenet.data.batches import batches
 from wavenet.data.pixels import INTENSITY
 
 BATCHES = 64  # the most there are; more optimizer steps use them again

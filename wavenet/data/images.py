@@ -62,6 +62,8 @@ class ImageDataset(chainer.dataset.DatasetMixin):
         device: where batches are made.
     """
 
+    unit = examples = 'images'
+
     def __init__(self, images, class_ids, channels, levels, binarize=False, seed=(0,),
                  num_classes=None, class_names=None, labels=False):
         if images.shape[1] == 3 and is_gray(images):
@@ -87,6 +89,11 @@ class ImageDataset(chainer.dataset.DatasetMixin):
     def __len__(self):
         return len(self.class_ids)
 
+    @property
+    def amount(self):
+        """The number of images."""
+        return len(self)
+
     def forget_classes(self):
         """Makes this a data set without classes."""
         self.class_ids = self.class_ids * 0
@@ -98,6 +105,10 @@ class ImageDataset(chainer.dataset.DatasetMixin):
         colours = 'RGB' if channels == 3 else 'grayscale'
         values = f'labels 0 to {self.levels - 1}' if self.labels else f'{self.levels} levels'
         return f'{len(self):,} images of {height}×{width} ({colours}, {values})'
+
+    def weigh(self, numbers):
+        """How much these images count in a mean: each as much as every other."""
+        return len(numbers)
 
     def get_example(self, i):
         if not -len(self) <= i < len(self):
@@ -147,47 +158,3 @@ class ImageDataset(chainer.dataset.DatasetMixin):
             utils.binarize(INTENSITY[self.intensities[i]],
                            random=np.random.RandomState(self.seed + (epoch, i)))
             for epoch, i in zip(epochs, indices)])
-
-
-def batches(dataset, batchsize, shuffle_seed=None):
-    """A Chainer iterator over batches of numbers, for `ImageDataset.batch`.
-
-    Without a seed, it yields every image once, in order. With a seed, it repeats for ever, in an
-    order that depends on the seed and the epoch alone, so a resumed run has the same order.
-    """
-    numbers = _Numbers(len(dataset))
-    if shuffle_seed is None:
-        return chainer.iterators.SerialIterator(numbers, batchsize, repeat=False, shuffle=False)
-
-    def next_epoch(order, _):
-        # Epoch e has the numbers e * N to e * N + N - 1. The iterator starts with those of epoch 0.
-        epoch = order[0] // len(order) + 1
-        random = np.random.RandomState((shuffle_seed, epoch))
-        return epoch * len(order) + random.permutation(len(order))
-
-    return _ShuffledIterator(numbers, batchsize, order_sampler=next_epoch)
-
-
-class _ShuffledIterator(chainer.iterators.SerialIterator):
-    """Chainer's iterator, which also checks the state that a snapshot gives it."""
-
-    def serialize(self, serializer):
-        super().serialize(serializer)
-        size = len(self.dataset)
-        epochs, order = np.divmod(self._state.order, size)
-        if not (self.epoch >= 0 and 0 <= self.current_position < size
-                and (epochs == self.epoch + 1).all() and (np.sort(order) == np.arange(size)).all()):
-            raise ValueError('its order of images is not valid')
-
-
-class _Numbers(chainer.dataset.DatasetMixin):
-    """A data set whose example i is i, for any i, also beyond its length."""
-
-    def __init__(self, length):
-        self.length = length
-
-    def __len__(self):
-        return self.length
-
-    def get_example(self, i):
-        return i

@@ -249,7 +249,3 @@ def _check_values(source, images, levels):
     elif most < levels < 256:
         cli.say(f'warning: {source}: its largest value is {most}, and values are taken as '
                 'intensities from 0 to 255; if they are labels, give --labels')
-
-
-# What loads each kind of data set. A family names its kind, see `wavenet.families.family.Family`.
-LOADERS = {'images': load_dataset}

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from wavenet.data.recordings import SoundParts, hold_out, join
+from wavenet.data.load import Origin
+from wavenet.data.recordings import SoundParts, checksum, hold_out, join, set_aside
 from wavenet.data.sound import decode
 from wavenet.data.sound_files import ENDINGS, check_rate, read_sound_file, read_sound_folder
 from wavenet.data.sound_npz import read_sound_npz, resample_all
 from wavenet.data.split import SEED
+from wavenet.data.windows import SoundDataset
 from wavenet.utils import check_levels
 
 SPEECH = Path(__file__).with_name('librivox_8khz_mulaw.npz')  # see README.md beside it
@@ -35,15 +37,46 @@ def load_recordings(source, rate=8000, levels=256, classes=None, strict=False, *
 
     Raises: ValueError, MemoryError or OSError, with one line that says what to do.
     """
+    return tuple(_divide(source, read(source, rate, levels, classes, strict), split_seed))
+
+
+def load_windows(source, context, rate=8000, levels=256, classes=None, strict=False, *,
+                 test_limit=None, validation=None):
+    """Loads the windows to train and to test on.
+
+    Args:
+        source, rate, levels, classes, strict: as of `load_recordings`.
+        context: samples before its targets that a window holds: the model's receptive field.
+        test_limit: number of test recordings to keep, the first ones; by default, all.
+        validation: number of training recordings to set aside and return in place of the test
+            recordings.
+
+    Returns: two `SoundDataset`s; the first has an `Origin` as the attribute `origin`.
+
+    Raises: as `load_recordings`.
+    """
     parts = read(source, rate, levels, classes, strict)
+    split = {'kind': 'stratified', 'seed': SEED} if parts.test is None else None
+    parts = _divide(source, parts)
+    origin = Origin(checksum(parts.train), split)
+    if validation:
+        parts = set_aside(parts.train, validation)
+    train, test = [SoundDataset(part, levels, context)
+                   for part in (parts.train, parts.test.select(slice(test_limit)))]
+    train.origin = origin
+    return train, test
+
+
+def _divide(source, parts, split_seed=SEED):
+    """`SoundParts` as they are read → with both parts. Raises: ValueError if there is no way."""
     if parts.train is None:
         raise ValueError(f'{source}: there are only test recordings')
-    if parts.test is None:
-        try:
-            return tuple(hold_out(parts.train, split_seed))
-        except ValueError as error:
-            raise ValueError(f'{source}: {error}') from error
-    return tuple(parts)
+    if parts.test is not None:
+        return parts
+    try:
+        return hold_out(parts.train, split_seed)
+    except ValueError as error:
+        raise ValueError(f'{source}: {error}') from error
 
 
 def read(source, rate=8000, levels=256, classes=None, strict=False):

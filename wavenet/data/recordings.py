@@ -1,11 +1,12 @@
 """`Recordings`, sound of any lengths as levels, one byte a sample."""
 import functools
+import hashlib
 from dataclasses import dataclass
 from typing import NamedTuple, Optional
 
 import numpy as np
 
-from wavenet.data.split import PART, SEED, choose_tests
+from wavenet.data.split import PART, SEED, choose_aside, choose_tests
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +89,7 @@ def hold_out(recordings, seed=SEED):
     Raises: ValueError if there is nothing to divide.
     """
     if len(recordings) > 1:
-        class_ids = np.zeros(len(recordings), 'i') if recordings.class_ids is None else \
-            recordings.class_ids
-        is_test = choose_tests(class_ids, seed)
+        is_test = choose_tests(_class_ids(recordings), seed)
         return SoundParts(recordings.select(~is_test), recordings.select(is_test))
     length = len(recordings.levels)
     if length < 2:
@@ -99,6 +98,31 @@ def hold_out(recordings, seed=SEED):
     last = -(-length // PART)
     return SoundParts(_part_of_one(recordings, slice(-last)),
                       _part_of_one(recordings, slice(-last, None)))
+
+
+def set_aside(recordings, number, seed=SEED):
+    """Sets aside a number of the training recordings, as `split.set_aside` does with images.
+
+    Returns: `SoundParts`. Raises: ValueError if no recording would be left to train on.
+    """
+    is_chosen = choose_aside(_class_ids(recordings), number, 'recordings', seed)
+    return SoundParts(recordings.select(~is_chosen), recordings.select(is_chosen))
+
+
+def checksum(recordings):
+    """The first 16 hexadecimal digits of the SHA-256 of `Recordings`: rate, lengths, levels and
+    classes."""
+    digest = hashlib.sha256(repr(recordings.rate).encode())
+    for array in recordings.lengths, recordings.levels, _class_ids(recordings):
+        digest.update(np.ascontiguousarray(array).astype(array.dtype.newbyteorder('<')).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _class_ids(recordings):
+    """The classes, int32 (N,): all 0 where the data has none."""
+    if recordings.class_ids is None:
+        return np.zeros(len(recordings), 'i')
+    return recordings.class_ids
 
 
 def _part_of_one(recordings, where):

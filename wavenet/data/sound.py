@@ -81,6 +81,12 @@ def sound_of_levels(targets, levels=256):
     return (inverse_mulaw(values) * LOUDEST).astype(np.int16)
 
 
+def joined(sounds, rate):
+    """Sounds (T_i,) one after the other, with a quarter of a second of silence between them."""
+    silence = np.zeros(rate // 4, sounds[0].dtype)
+    return np.concatenate([part for sound in sounds for part in (silence, sound)][1:])
+
+
 def write_wav(path, sound, rate=8000):
     """Writes a mono .wav file of 16 bits, whole or not at all.
 

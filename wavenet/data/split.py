@@ -52,15 +52,22 @@ def set_aside(images, number, seed=SEED):
 
     Raises: ValueError if no image would be left to train on.
     """
-    count = len(images.pixels)
+    is_chosen = choose_aside(images.class_ids, number, 'images', seed)
+    return Parts(take(images, ~is_chosen), take(images, is_chosen))
+
+
+def choose_aside(class_ids, number, what, seed=SEED):
+    """Which examples `set_aside` sets aside, bool (N,), given the classes of all, integers (N,).
+    `what` names the examples in the error's message."""
+    count = len(class_ids)
     if number >= count:
-        raise ValueError(f'--validation {number}: there are only {count} images to train on')
+        raise ValueError(f'--validation {number}: there are only {count} {what} to train on')
     random = np.random.RandomState(seed)
-    order = np.lexsort((random.permutation(count), images.class_ids))
+    order = np.lexsort((random.permutation(count), class_ids))
     chosen = order[(random.randint(count) + np.arange(number) * count // number) % count]
     is_chosen = np.zeros(count, bool)
     is_chosen[chosen] = True
-    return Parts(take(images, ~is_chosen), take(images, is_chosen))
+    return is_chosen
 
 
 def take(images, which):

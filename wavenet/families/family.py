@@ -13,6 +13,7 @@ import chainer
 
 from wavenet.families.state import PlainState
 from wavenet.functions.precision import float32_parameters
+from wavenet.models import Classifier
 
 
 def build_with(make):
@@ -74,7 +75,9 @@ class Family:
         held_maps: values that a training step holds for each feature map and pixel; measured.
         recipe: the defaults of training.
         small: options of train.py for a model that trains on a CPU in minutes, `--preset cpu`.
-        data: the kind of its data sets: 'sound', or a key of `wavenet.data.load.LOADERS`.
+        data: the kind of its data sets, a key of `wavenet.training.kinds.KINDS`.
+        loss: makes the Chain that is trained, of a model and `Recipe.reduce`; its `forward` takes
+            a batch of the data set and returns the loss. See `wavenet.models.Classifier`.
         cache: makes a `wavenet.families.state.State` for fast generation of a model, samples
             (B, C, H, W) or (B, T) to fill in, class_ids (B,) or None, and the number of cores;
             None where there is only the plain loop, which is too slow for samples during a
@@ -97,6 +100,7 @@ class Family:
     recipe: Recipe = Recipe()
     small: str = ''
     data: str = 'images'
+    loss: Callable = Classifier
     cache: Optional[Callable] = None
     plain: Callable = PlainState
     recognize: Optional[Callable] = None

@@ -5,16 +5,21 @@ from wavenet.families.wavenet import WAVENET
 
 FAMILIES = {family.name: family for family in (PIXELCNN, GATED)}
 
-# Models of sound: used from Python; the commands know data sets of images only
+# Models of sound
 SOUND_FAMILIES = {family.name: family for family in (WAVENET,)}
 
 # What `model` in a file said before files named the family
 FORMER_NAMES = {'PixelCNN': 'pixelcnn', 'GatedPixelCNN': 'gated'}
 
 
+def every():
+    """All families by their names, those of images first."""
+    return {**FAMILIES, **SOUND_FAMILIES}
+
+
 def get(name):
     """The `Family` of a name. Raises: ValueError for one that is not there."""
-    families = {**FAMILIES, **SOUND_FAMILIES}
+    families = every()
     if name not in families:
         raise ValueError(f'there is no model {name!r}, only {", ".join(families)}; the mistakes of '
                          'the post are for python -m wavenet.results')
@@ -24,7 +29,7 @@ def get(name):
 def recognize(shapes):
     """The (family, config) to which parameters belong, a dict from names to shapes; None if there
     is none."""
-    for family in (*FAMILIES.values(), *SOUND_FAMILIES.values()):
+    for family in every().values():
         config = family.recognize and family.recognize(shapes)
         if config and family.shapes(config) == shapes:
             return family, config

@@ -19,7 +19,6 @@ import tqdm
 from wavenet import cli, devices, pictures, sampling, serialization
 from wavenet.commands import train
 from wavenet.data import downloads, idx
-from wavenet.data.load import LOADERS
 from wavenet.families import registry
 from wavenet.likelihood import likelihood
 from wavenet.results import mistakes, page, real_inputs, training_process
@@ -27,6 +26,7 @@ from wavenet.results.presets import IMAGES, STAGES
 from wavenet.results.training_process import TrainingFailed
 from wavenet.storage import files
 from wavenet.training import snapshots
+from wavenet.training.kinds import KINDS
 
 PROGRAM = 'python -m wavenet.results'
 COUNT = 10        # rows and columns of generated images
@@ -131,9 +131,7 @@ def measure(name, training, folder, device):
     """
     family = registry.get(STAGES[name].mistake or training.model)
     model = serialization.load_model(os.path.join(folder, 'model.npz'))
-    _, test = LOADERS[family.data](
-        training.dataset, training.channels, training.levels, training.data, training.binarize,
-        training.seed, training.test_limit)
+    _, test = KINDS[family.data].load(training, family)
     for part in (model, test):
         part.to_device(device)
     samples = generate(model, test.shape, COUNT if family.cache else PLAIN_COUNT)

@@ -20,12 +20,12 @@ import chainer.functions as F
 from wavenet import cli, models
 from wavenet.commands import train
 from wavenet.commands.sample_grid import SampleGrid
-from wavenet.data.load import LOADERS, load_dataset
 from wavenet.families import registry
 from wavenet.families.pixelcnn import PIXELCNN
 from wavenet.results.real_inputs import RealInputs
 from wavenet.serialization import load_model
 from wavenet.training import teams, trainer
+from wavenet.training.kinds import KINDS, Kind, image_settings, load_images
 
 
 class NoColourMasks(models.PixelCNN):
@@ -93,7 +93,8 @@ MISTAKES = {family.name: family for family in (
     # Only the data differ: the model is a PixelCNN, and its file says so
     dataclasses.replace(PIXELCNN, name='real-inputs', title='PixelCNN, trained on real inputs',
                         recognize=None, data='real inputs'))}
-DATA = {'real inputs': functools.partial(load_dataset, dataset_class=RealInputs)}
+DATA = {'real inputs': Kind(functools.partial(load_images, dataset_class=RealInputs),
+                            image_settings)}
 NO_LIKELIHOOD = (WrongColourMasks.family,)  # its probabilities do not sum to 1: R sees itself
 
 
@@ -101,7 +102,7 @@ NO_LIKELIHOOD = (WrongColourMasks.family,)  # its probabilities do not sum to 1:
 def registered(others=registry.FAMILIES):
     """Registers the families of MISTAKES, their data, and other families while the block runs."""
     with _entries(registry.FAMILIES, {**others, **MISTAKES}), \
-            _entries(LOADERS, {**LOADERS, **DATA}):
+            _entries(KINDS, {**KINDS, **DATA}):
         yield
 
 

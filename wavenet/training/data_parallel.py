@@ -1,8 +1,9 @@
 """Training by a team of processes: each rank has the whole model and computes its part of a batch.
 
-All parts have the same size, because Chainer fills up the last batch of an epoch with images of the
-next one. So ChainerMN's mean over the ranks is the mean over the batch, and N ranks with batches of
-b images train as one process does with batches of N · b images.
+All parts have the same number of images, because Chainer fills up the last batch of an epoch with
+images of the next one. So ChainerMN's mean over the ranks is the mean over the batch, and N ranks
+with batches of b images train as one process does with batches of N · b images. Of sound, the parts
+have different numbers of samples, and each rank's loss and gradient count by its samples.
 """
 import signal
 
@@ -22,14 +23,26 @@ class Share(chainer.dataset.Iterator):
 
     The iterator yields the same numbers of images on all ranks. Each rank holds all images, one
     byte per value, because any image can come into any part.
+
+    Args:
+        team, batches: the team and the iterator.
+        weigh: called with numbers of images; returns how much they count.
+
+    Attributes:
+        weight: of the last part, relative to the mean over the ranks: 1.0 where all are the same.
     """
 
-    def __init__(self, team, batches):
+    def __init__(self, team, batches, weigh):
         self._team = team
         self._batches = batches
+        self._weigh = weigh
+        self.weight = 1.0
 
     def __next__(self):
-        return next(self._batches)[self._team.rank::self._team.size]
+        batch = next(self._batches)
+        part = batch[self._team.rank::self._team.size]
+        self.weight = self._team.size * self._weigh(part) / self._weigh(batch)
+        return part
 
     def __getattr__(self, name):
         return getattr(self._batches, name)
@@ -51,9 +64,10 @@ class MeanOverRanks(extension.Extension):
 
     def __call__(self, trainer):
         observation = trainer.observation
+        weight = trainer.updater.get_iterator('main').weight
         for name in sorted(name for name in observation if name.startswith('main/')):
             loss = float(getattr(observation[name], 'array', observation[name]))
-            observation[name] = self.team.comm.allreduce_obj(loss) / self.team.size
+            observation[name] = self.team.comm.allreduce_obj(loss * weight) / self.team.size
 
 
 class TeamInterruption(Interruption):
@@ -89,11 +103,17 @@ class Communicator:
     ChainerMN's own takes every gradient for contiguous. It silently leaves out the mean of others,
     such as a gradient that is a part of another array. The gradients of a flat optimizer are
     averaged as the one array that it updates the parameters by.
+
+    Args:
+        comm: ChainerMN's communicator.
+        optimizer: the optimizer.
+        share: the `Share` whose weight the gradients of this rank have.
     """
 
-    def __init__(self, comm, optimizer):
+    def __init__(self, comm, optimizer, share):
         self._comm = comm
         self._optimizer = optimizer
+        self._share = share
 
     def multi_node_mean_grad(self, model, zero_fill=False):
         if isinstance(self._optimizer, FlatOptimizer):
@@ -102,31 +122,36 @@ class Communicator:
         for param in model.params():
             if param.grad is not None:
                 param.grad = param.xp.ascontiguousarray(param.grad)
+                if self._share.weight != 1:
+                    param.grad *= self._share.weight
         self._comm.multi_node_mean_grad(model, zero_fill)
 
     def __getattr__(self, name):
         return getattr(self._comm, name)
 
 
-def updater(team, batches, optimizer, **options):
-    """Makes Chainer's StandardUpdater; in a team, for this rank's part of the batches."""
+def updater(team, batches, optimizer, weigh, **options):
+    """Makes Chainer's StandardUpdater; in a team, for this rank's part of the batches, which counts
+    as `weigh` says, see `Share`."""
     if team.comm is None:
         return StandardUpdater(batches, optimizer, **options)
     from chainermn import create_multi_node_optimizer
     # The optimizer's hooks, such as clipping, run after the mean over the ranks
-    return StandardUpdater(Share(team, batches), create_multi_node_optimizer(
-        optimizer, Communicator(team.comm, optimizer)), **options)
+    share = Share(team, batches, weigh)
+    return StandardUpdater(share, create_multi_node_optimizer(
+        optimizer, Communicator(team.comm, optimizer, share)), **options)
 
 
-def evaluator(team, batches, model, **options):
+def evaluator(team, batches, model, weigh, **options):
     """Makes the Evaluator of a model; in a team, each rank tests its own part of the images."""
     if team.comm is None:
-        return Evaluator(batches, model, **options)
+        return Evaluator(batches, model, weigh, **options)
     from chainermn import create_multi_node_evaluator, scatter_dataset
     numbers = scatter_dataset(batches.dataset, team.comm, force_equal_length=False)
     own = Evaluator(chainer.iterators.SerialIterator(
-        numbers, batches.batch_size, repeat=False, shuffle=False), model, **options)
-    weight = team.size * len(numbers) / len(batches.dataset)
+        numbers, batches.batch_size, repeat=False, shuffle=False), model, weigh, **options)
+    everything = range(len(batches.dataset))
+    weight = team.size * weigh([*numbers]) / weigh(everything)
     evaluate = own.evaluate
 
     def weighted():

@@ -21,7 +21,7 @@ def needed(family, config, shape, batchsize, average=False):
 
     Args:
         family, config: of the model.
-        shape: (C, H, W) of an image.
+        shape: (C, H, W) of an image, or (1, T) of a window of sound.
         batchsize: number of images in a batch, of this process.
         average: whether there is an average of the weights.
 
@@ -43,17 +43,20 @@ def check(family, config, shape, args, device):
     limit, whose = devices.memory_limit(device)
     if fixed + of_batch <= limit:
         return
+    sizes = [option.flags[0] for option in family.options if not option.choices]
+    cure = f'a smaller {" or ".join(sizes)}'
     fits = int((limit - fixed) * args.batchsize // of_batch)
-    _, height, width = shape
+    *size, width = shape[1:]
+    what = f'images of {width}×{size[0]}' if size else f'windows of {width} samples'
     if fits >= 1:
         cure = f'at most --batchsize {fits} fits'
-    elif fixed < limit:
-        cure = 'give smaller images (--size N), or a smaller --hidden_dim or --blocks_num'
+    elif fixed < limit and size:
+        cure = 'give smaller images (--size N), or ' + cure
     else:
-        cure = 'give a smaller --hidden_dim or --blocks_num'
+        cure = 'give ' + cure
     raise MemoryError(
-        f'training with --batchsize {args.batchsize} on images of {width}×{height} would need '
-        f'about {_gigabytes(fixed + of_batch)}, {whose} {_gigabytes(limit)}: {cure}')
+        f'training with --batchsize {args.batchsize} on {what} would need about '
+        f'{_gigabytes(fixed + of_batch)}, {whose} {_gigabytes(limit)}: {cure}')
 
 
 def _gigabytes(size):

@@ -35,9 +35,9 @@ def announcement(run, device_name):
     done = run.trainer.updater.iteration
     return [
         f'{registry.get(predictor.family).title}: {parameters:,} parameters, on {device_name}',
-        f'{data.train.describe()} to train on, {len(data.test):,} to '
+        f'{data.train.describe()} to train on, {data.test.amount:,} to '
         f'{"validate" if args.validation else "test"} on',
-        f'{epochs}{run.steps:,} steps of {batchsize} images{limit}'
+        f'{epochs}{run.steps:,} steps of {batchsize} {data.train.unit}{limit}'
         + (f', from step {done:,} on' if done else '') + f', into {args.out}']
 
 

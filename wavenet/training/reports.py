@@ -33,10 +33,17 @@ def tolerant(call):
 
 
 class Evaluator(extensions.Evaluator):
-    """Chainer's Evaluator, but it averages over images, so a short last batch weighs less.
+    """Chainer's Evaluator, but it averages over images, so a short last batch weighs less, or over
+    samples of sound. It shows a progress bar in a terminal.
 
-    It shows a progress bar in a terminal.
+    Args:
+        batches, model, options: as of Chainer's.
+        weigh: called with a batch of numbers; returns how much it counts.
     """
+
+    def __init__(self, batches, model, weigh, **options):
+        super().__init__(batches, model, **options)
+        self.weigh = weigh
 
     def evaluate(self):
         batches = self.get_iterator('main')
@@ -49,7 +56,7 @@ class Evaluator(extensions.Evaluator):
             with reporter.report_scope(observation), chainer.no_backprop_mode():
                 self.get_target('main')(*convert._call_converter(
                     self.converter, batch, self.device))
-            summary.add({name: (value, len(batch)) for name, value in observation.items()})
+            summary.add({name: (value, self.weigh(batch)) for name, value in observation.items()})
         return summary.compute_mean()
 
 

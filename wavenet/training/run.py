@@ -12,15 +12,16 @@ from chainer.backends import cuda
 from chainer.training.extensions import ParameterStatistics
 
 from wavenet import cli
-from wavenet.data.images import ImageDataset, batches
-from wavenet.data.load import LOADERS
+from wavenet.data.batches import batches
+from wavenet.data.images import ImageDataset
+from wavenet.data.windows import SoundDataset
 from wavenet.families import registry
-from wavenet.models import Classifier
 from wavenet.training import data_parallel, finite, memory, teams
 from wavenet.training.averaging import WeightAverage
 from wavenet.training.best import Best, BestFile
 from wavenet.training.dropout import DropoutSeed
 from wavenet.training.flat import Clipping, flat_optimizer
+from wavenet.training.kinds import KINDS
 from wavenet.training.learning_rate import LearningRateDecay
 from wavenet.training.outputs import LossPlot, ModelFile
 from wavenet.training.progress import SMALL, Lines, Progress, ProgressBar
@@ -33,10 +34,10 @@ FIRST_SAMPLES = 100  # samples are written after so many batches, too
 
 
 class Data(NamedTuple):
-    """The images of a training, on its device."""
+    """The images or recordings of a training, on its device."""
 
-    train: ImageDataset
-    test: ImageDataset          # with --validation, those that were set aside
+    train: 'ImageDataset | SoundDataset'
+    test: 'ImageDataset | SoundDataset'      # with --validation, those that were set aside
 
 
 @dataclass
@@ -60,7 +61,7 @@ class Run:
     args: argparse.Namespace
     team: 'teams.Team | teams.Alone'
     data: Data
-    model: Classifier
+    model: chainer.Chain
     average: Optional[WeightAverage]
     best: Best
     trainer: chainer.training.Trainer
@@ -109,18 +110,15 @@ def load_data(args, team):
     family = registry.get(args.model)
     # It may have to be downloaded
     with team.one_first(), cli.naming('--dataset', args.dataset):
-        data = Data(*LOADERS[family.data](args.dataset, args.channels, args.levels, args.data,
-                                          args.binarize, args.seed, args.test_limit,
-                                          args.validation, labels=args.labels, size=args.size))
-    data.train.flip = args.flip
+        data = Data(*KINDS[family.data].load(args, family))
     if args.unconditional:
         for part in data:
             part.forget_classes()
     count = len(data.train)
     if args.batchsize * team.size > max(count, family.recipe.batchsize):
         of_each = f' of each of {team.size} processes' if team.size > 1 else ''
-        raise ValueError(f'--batchsize {args.batchsize}{of_each}: there are only {count} images to '
-                         'train on')
+        raise ValueError(f'--batchsize {args.batchsize}{of_each}: there are only {count} '
+                         f'{data.train.unit} to train on')
     return data
 
 
@@ -134,7 +132,7 @@ def make_model(args, num_classes, shape, device, load_model):
     config = family.configure(args, num_classes)
     memory.check(family, config, shape, args, device)
     np.random.seed(args.seed)  # Chainer draws the weights from NumPy's global state
-    model = Classifier(family.build(config), reduce=family.recipe.reduce)
+    model = family.loss(family.build(config), reduce=family.recipe.reduce)
     model.predictor.dropout = args.dropout
     if args.init:
         with cli.naming('--init', args.init):
@@ -184,7 +182,7 @@ def make_run(args, team, data, model, sample_grid):
     average = WeightAverage(model, args.average, getattr(optimizer, 'flat', None)) \
         if args.average else None
     updater = data_parallel.updater(
-        team, batches(data.train, batchsize, shuffle_seed=args.seed), optimizer,
+        team, batches(data.train, batchsize, shuffle_seed=args.seed), optimizer, data.train.weigh,
         converter=data.train.converter, device=device)
     tested = average.model if average else model
     best = Best(tested.predictor, LOSSES[1])
@@ -195,7 +193,7 @@ def make_run(args, team, data, model, sample_grid):
     trainer = chainer.training.Trainer(updater, limit, out=args.out)
     outputs = make_outputs(args, data, tested.predictor, best, batchsize)
     if family.cache and args.samples:  # without a cache, sampling can take longer than the training
-        outputs.append(sample_grid(tested.predictor, args.samples, data.train.shape, args.seed))
+        outputs.append(sample_grid(tested.predictor, args.samples, data.train, args.seed))
     run = Run(args, team, data, model, average, best, trainer, is_due, Snapshots(is_due), outputs)
     add_training_extensions(run, optimizer, tested, device)
     add_writing_extensions(run)
@@ -205,11 +203,9 @@ def make_run(args, team, data, model, sample_grid):
 
 def settings_of(args, data):
     """The options and sizes that a training must keep when it is resumed, JSON values by name."""
-    _, height, width = data.train.shape
-    labels = dict(labels=True) if args.labels else {}
-    return dict(data=data.train.origin.checksum, channels=args.channels, height=height, width=width,
-                images=len(data.train), levels=args.levels, loss=args.loss, binarize=args.binarize,
-                seed=args.seed, average=args.average, validation=args.validation, **labels)
+    of_kind = KINDS[registry.get(args.model).data].settings(args, data.train)
+    return dict(of_kind, data=data.train.origin.checksum, levels=args.levels, seed=args.seed,
+                average=args.average, validation=args.validation)
 
 
 def recipe_of(args):
@@ -250,7 +246,7 @@ def add_training_extensions(run, optimizer, tested, device):
     if run.average:
         extend(run.average)
     test = run.data.test
-    extend(data_parallel.evaluator(run.team, batches(test, args.batchsize), tested,
+    extend(data_parallel.evaluator(run.team, batches(test, args.batchsize), tested, test.weigh,
                                    converter=test.converter, device=device), trigger=run.is_due)
     extend(run.best, trigger=run.is_due)
 

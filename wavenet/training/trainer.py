@@ -24,7 +24,7 @@ def train(parser, args, team, sample_grid, load_model):
         args: the options of train.py.
         team: from `teams.join`.
         sample_grid: makes the extension that writes samples during the training; called with the
-            model, the number and the shape (C, H, W) of the images, and a seed.
+            model, the number of samples, the training data, and a seed.
         load_model: reads the model of --init; called with its path or name.
     """
     np.seterr(over='ignore', invalid='ignore')  # finite.check_loss has a better message
@@ -81,7 +81,8 @@ def report_best(run):
         return
     if run.is_due.limit.enough():
         print(f'--patience {args.patience}: {best.tests} tests without a better loss')
-    print(f'least loss of the {"validation" if args.validation else "test"} images: '
+    print(f'least loss of the {"validation" if args.validation else "test"} '
+          f'{run.data.test.examples}: '
           f'{best.loss:.5g} nats at iteration {best.iteration:,}, epoch {best.epoch}: '
           f'{run.outputs[1].path(run.trainer)}')
 

@@ -2,6 +2,8 @@
 import numpy as np
 
 from wavenet.families.family import Family, Recipe, build_with
+from wavenet.families.wavenet.config import OPTIONS, configure
+from wavenet.families.wavenet.loss import SoundClassifier
 from wavenet.families.wavenet.model import WaveNet, WaveNetConfig, recognize, shapes
 from wavenet.families.wavenet.state import PlainSoundState, QueueState
 from wavenet.families.wavenet.state_gpu import KernelState
@@ -15,7 +17,8 @@ def cache(model, samples, class_ids, cores):
 
 
 WAVENET = Family(
-    name='wavenet', title='WaveNet', config=WaveNetConfig, configure=None,
-    build=build_with(WaveNet), shapes=shapes,
-    recipe=Recipe(clip=1.0, weight_decay=0.0001, reduce='mean'), data='sound', cache=cache,
-    plain=PlainSoundState, recognize=recognize)
+    name='wavenet', title='WaveNet', config=WaveNetConfig, configure=configure,
+    build=build_with(WaveNet), shapes=shapes, options=OPTIONS,
+    recipe=Recipe(clip=1.0, weight_decay=0.0001, reduce='mean'), data='sound',
+    loss=SoundClassifier, cache=cache, plain=PlainSoundState, recognize=recognize,
+    small='--stacks_num 2 --layers_num 8 --learning_rate 0.003 --epoch 10')
