@@ -1,4 +1,4 @@
-"""Generates images from a model that train.py has saved: `python generate.py --help`."""
+"""Generates images or sound from a model that train.py has saved: `python generate.py --help`."""
 import sys
 
 try:

@@ -1,4 +1,5 @@
 """What generate.py completes: images, and which pixels of them are kept."""
+import argparse
 import os
 import re
 from typing import NamedTuple, Optional
@@ -44,9 +45,10 @@ def add_options(parser):
              'was kept of it, and its completions')
     add('--rows', type=cli.whole_number(0), metavar='N',
         help='rows from the top that --complete keeps (default: the upper half)')
-    add('--keep', choices=SIDES, metavar='SIDE',
+    add('--keep', metavar='SIDE',
         help='the half that --complete keeps: top, bottom, left or right. A pixel is conditioned '
-             'only on the pixels before it, from left to right and from top to bottom')
+             'only on the pixels before it, from left to right and from top to bottom. Or the '
+             'seconds that --continue keeps, from the beginning (default: all)')
     add('--mask', metavar='FILE',
         help='black and white image file of the same size: --complete keeps what is white in it '
              'and generates what is black')
@@ -55,14 +57,32 @@ def add_options(parser):
 
 def check(parser, args):
     """Checks options that depend on each other."""
+    _check_keep(parser, args)
     how = [f'--{name}' for name in ('rows', 'keep', 'mask') if getattr(args, name) is not None]
-    if args.complete is None:
+    if args.complete is None and args.continued is None:
         for option in how + ['--data'] * (args.data is not None):
-            parser.error(f'{option} is for --complete')
+            parser.error(f'{option} is for --complete'
+                         + ' and --continue' * (option == '--keep'))
     if len(how) > 1:
         parser.error(f'{how[0]} and {how[1]} both say what is kept: give one')
     if args.complete and (args.height or args.width):
         parser.error('--complete takes height and width from the images')
+
+
+def _check_keep(parser, args):
+    if args.complete and args.continued:
+        parser.error('--complete is for images, --continue for sound: give one')
+    if args.keep is None:
+        return
+    if args.continued:
+        try:
+            cli.positive_number(args.keep)
+        except (argparse.ArgumentTypeError, ValueError):
+            parser.error('argument --keep: give the seconds that --continue keeps, a number above '
+                         f'0; got {args.keep!r}')
+    elif args.keep not in SIDES:
+        parser.error(f'argument --keep: of images, one of {", ".join(SIDES)}; of sound, the '
+                     f'seconds that --continue keeps; got {args.keep!r}')
 
 
 def read(args, model):

@@ -1,12 +1,11 @@
 """The sounds that train.py writes while it trains."""
 import os
 
-import numpy as np
 from chainer.backends import cuda
 from chainer.training import extension
 
-from wavenet import sampling, spectrograms
-from wavenet.data.sound import decode, joined, write_wav
+from wavenet import sampling, sounds, spectrograms
+from wavenet.data.sound import joined, write_wav
 from wavenet.storage.files import atomic_write
 from wavenet.training.reports import tolerant
 
@@ -37,12 +36,11 @@ class SampleSounds(extension.Extension):
     def __call__(self, trainer):
         path = self.path(trainer)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        levels = self.model.distribution.levels
         samples = cuda.to_cpu(sampling.generate(self.model, self.shape, self.seed))
-        sounds = decode(np.rint(samples * (levels - 1)).astype('i'), levels)
-        write_wav(path, joined(sounds, self.rate), self.rate)
+        waveforms = sounds.waveform(self.model, samples)
+        write_wav(path, joined(waveforms, self.rate), self.rate)
         with atomic_write(os.path.splitext(path)[0] + '.png') as file:
-            spectrograms.draw(file, sounds, self.rate)
+            spectrograms.draw(file, list(waveforms), self.rate)
 
     def path(self, trainer):
         unit = 'epoch' if trainer.updater.is_new_epoch else 'iteration'

@@ -91,7 +91,7 @@ def write_wav(path, sound, rate=8000):
     """Writes a mono .wav file of 16 bits, whole or not at all.
 
     Args:
-        path: of the file.
+        path: of the file; or a file that is open for writing bytes.
         sound: int16 (T,), as `sound_of_levels` returns it; or floating (T,), clipped to [-1, 1].
         rate: samples a second.
 
@@ -108,5 +108,8 @@ def write_wav(path, sound, rate=8000):
         wav.setsampwidth(2)
         wav.setframerate(rate)
         wav.writeframes(np.asarray(sound, '<i2').tobytes())
+    if hasattr(path, 'write'):
+        path.write(buffer.getvalue())
+        return
     with atomic_write(path) as file:
         file.write(buffer.getvalue())
