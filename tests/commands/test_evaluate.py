@@ -212,6 +212,20 @@ def test_images_without_classes_are_measured_with_marginal(command, tmp_path, di
         command(*options, 'without.npz').stdout
 
 
+def test_images_are_classified_by_bayes_rule(command, tmp_path, digits_model):
+    pixels, class_ids = digits_model
+    np.savez(tmp_path / 'some.npz', test_x=pixels, test_y=class_ids)
+    result = command('-m', 'wavenet.evaluate', '--model', 'out/model.npz', '--dataset', 'some.npz',
+                     '--classify')
+    assert result.returncode == 0, result.stderr
+    model = wavenet.load('out/model.npz')
+    best = np.argmax([model.log_prob(pixels, k) for k in range(10)], axis=0)
+    right = (best == class_ids).sum()
+    assert 4 < right < 40      # the test can fail
+    assert result.stdout.splitlines()[-1].startswith(
+        f"class by Bayes' rule: {right} of 40 right, {100 * right / 40:.1f} % (standard error ")
+
+
 def test_marginal_is_for_models_with_classes(train, command, images):
     assert train('--iteration', 1, '--model', 'gated').returncode == 0
     result = command('-m', 'wavenet.evaluate', '--model', 'out/model.npz', '--dataset', images,

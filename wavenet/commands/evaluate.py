@@ -12,7 +12,8 @@ static: sampled once, with the intensity as the probability of white. It is the 
 dynamic: sampled several times.
 
 For a model of more levels there is one number; the intensities are quantized to its levels. For a
-model of labels (`train.py --labels`) there is one number, too.
+model of labels (`train.py --labels`) there is one number, too. For a model of sound it is in nats
+and bits per sample.
 """
 import csv
 import io
@@ -24,12 +25,17 @@ import tqdm
 from chainer.backends import cuda
 
 from wavenet import cli, devices, pictures, serialization
-from wavenet.commands import likelihood_map
+from wavenet.commands import classes, evaluate_sounds, likelihood_map
 from wavenet.data.load import Origin, load_images
 from wavenet.families import registry
-from wavenet.likelihood import check_fit, likelihood
+from wavenet.likelihood import check_fit, image_nats, likelihood
 from wavenet.storage import files
 
+BATCHSIZE = {'images': 100, 'sound': 16}
+DRAWS = 5
+# Options that only models of one kind of data have
+ONLY_OF = {'images': ('data', 'binarization', 'draws', 'seed', 'map'),
+           'sound': ('classes', 'strict')}
 BINARIZATIONS = ('threshold', 'static', 'dynamic')
 
 
@@ -40,23 +46,37 @@ def make_parser(prog=None):
     add('--model', '-m', required=True, metavar='FILE',
         help="out/model.npz, or the author's pixelcnn_N or snapshot_iter_N")
     add('--dataset', required=True, metavar='NAME',
-        help='digits, mnist, cifar10 (or cifar), or a path: a folder of images, an .npz file')
+        help='digits, mnist, cifar10 (or cifar), or a path: a folder of images, an .npz file; of '
+             'sound: speech, or a path: a folder of recordings, an .npz file')
     add('--data', metavar='DIR', help='folder that holds the files of mnist or cifar10')
     add('--binarization', nargs='+', choices=BINARIZATIONS, metavar='WAY',
         help='for a model of two levels: one or more of threshold, static and dynamic '
              '(default: all)')
-    add('--draws', type=count, default=5, metavar='N',
-        help='dynamic: how many times each image is sampled (default: %(default)s)')
-    add('--seed', type=cli.whole_number(0, 2 ** 32 - 1), default=0, metavar='N',
+    add('--draws', type=count, metavar='N',
+        help=f'dynamic: how many times each image is sampled (default: {DRAWS})')
+    add('--seed', type=cli.whole_number(0, 2 ** 32 - 1), metavar='N',
         help='seed of these samples; train.py tests on the static one of its own seed '
-             '(default: %(default)s)')
-    add('--test_limit', type=count, metavar='N', help='the first N test images only (default: all)')
-    add('--batchsize', '-b', type=count, default=100, metavar='N',
-        help='images that are computed at once (default: %(default)s)')
-    add('--marginal', action='store_true',
-        help='for a model with classes: the probability of an image is the mean over all classes, '
-             'and the images need none')
-    add('--per_image', metavar='FILE', help='also write the nats of each image into a .csv file')
+             '(default: 0)')
+    add('--test_limit', type=count, metavar='N',
+        help='the first N test images, or recordings, only (default: all)')
+    add('--batchsize', '-b', type=count, metavar='N',
+        help=f'images that are computed at once (default: {BATCHSIZE["images"]}), or windows of '
+             f'sound (default: {BATCHSIZE["sound"]})')
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument('--marginal', action='store_true',
+        help='for a model with classes: the probability of an image or a recording is the mean '
+             'over all classes, and they need none')
+    kinds.add_argument('--classify', action='store_true',
+        help="for a model with classes: also name the class of each image or recording by Bayes' "
+             'rule, and print how many are right')
+    add('--classes', metavar='KEY',
+        help='the array of an .npz file of recordings that holds their classes, such as digits '
+             '(default: classes)')
+    add('--strict', action='store_true', default=None,
+        help='a recording that cannot be read is an error; otherwise it is left out, with a '
+             'warning')
+    add('--per_image', '--per_recording', metavar='FILE',
+        help='also write the nats of each image or recording into a .csv file')
     add('--map', metavar='FILE',
         help='also write a .png file that shows the nats of each pixel of the first images')
     devices.add_device_options(parser)
@@ -77,15 +97,39 @@ def run(parser):
         check_outputs(args)
         device = devices.use_device(args)
         with cli.naming('--model', args.model):
-            model = serialization.load_model(args.model, 'images')
+            model = serialization.load_model(args.model)
+        kind = registry.get(model.family).data
+        check_kind(args, model, kind)
         model.to_device(device)
-        classes = marginal_classes(args, model)
-        with cli.naming('--dataset', args.dataset):
-            tests = load_tests(args, model, device)
-        with cli.naming('--model', args.model):
-            for test in tests.values():
-                check_size(args, model, test)
-                check_fit(model, test)
+        (evaluate_sounds.measure if kind == 'sound' else measure)(args, model, device)
+
+
+def check_kind(args, model, kind):
+    """Fills in the defaults of the model's kind of data.
+
+    Raises: ValueError for options that this kind or the model does not have.
+    """
+    for of_kind, names in ONLY_OF.items():
+        for name in names:
+            if of_kind != kind and getattr(args, name) is not None:
+                raise ValueError(f'--{name} is for models of {of_kind}; {args.model} is one of '
+                                 f'{kind}')
+    if args.classify and model.num_classes < 2:
+        raise ValueError(f'--classify is for models with classes, {args.model} has none')
+    args.batchsize = args.batchsize or BATCHSIZE[kind]
+    args.draws = args.draws or DRAWS
+    args.seed = args.seed or 0
+
+
+def measure(args, model, device):
+    """Measures images as the options say, and prints a table."""
+    given = classes.marginal(args, model)
+    with cli.naming('--dataset', args.dataset):
+        tests = load_tests(args, model, device)
+    with cli.naming('--model', args.model):
+        for test in tests.values():
+            check_size(args, model, test)
+            check_fit(model, test)
     print(describe(args, model, test))
     print(f'{"":34}{"nats/image":>12}{"error":>8}{"bits/dim":>11}{"error":>8}')
     nats = {}
@@ -95,14 +139,26 @@ def run(parser):
                        dynamic_ncols=True, disable=not cli.shows_progress(sys.stderr)) as bar:
             result = likelihood(model, test, args.batchsize, draws, bar.update,
                                 of_each=lambda of_each, way=way: nats.update({way: of_each}),
-                                classes=classes)
+                                classes=given)
         print(table_row(args, way, test.levels, result), flush=True)
+        if args.classify:
+            print(accuracy(args, model, test))
     if args.per_image:
         write_table(args.per_image, test, nats)
         print(args.per_image)
     if args.map:
-        likelihood_map.write(args.map, model, next(iter(tests.values())), classes)
+        likelihood_map.write(args.map, model, next(iter(tests.values())), given)
         print(args.map)
+
+
+def accuracy(args, model, test):
+    """The line of --classify. Of binarized images, one sample is classified."""
+    trained = classes.trained(model)
+    with tqdm.tqdm(total=len(test) * len(trained), unit='image', desc='classes', leave=False,
+                   dynamic_ncols=True, disable=not cli.shows_progress(sys.stderr)) as bar:
+        nats = np.array([image_nats(model, test, args.batchsize, 0, bar.update, [k])
+                         for k in trained])
+    return classes.describe_accuracy(nats, trained, cuda.to_cpu(test.class_ids))
 
 
 def check_outputs(args):
@@ -113,18 +169,6 @@ def check_outputs(args):
                 if option == '--map':
                     pictures.file_format(path, {'.png': 'png'})
                 files.check_target(path)
-
-
-def marginal_classes(args, model):
-    """The numbers of the classes of --marginal, those that had training images; or None.
-
-    Raises: ValueError for a model without classes.
-    """
-    if not args.marginal:
-        return None
-    if model.num_classes < 2:
-        raise ValueError(f'--marginal is for models with classes, {args.model} has none')
-    return model.about.get('trained_classes') or list(range(model.num_classes))
 
 
 def write_table(path, test, nats):
@@ -164,39 +208,9 @@ def load_tests(args, model, device):
         if args.marginal:
             tests[way].forget_classes()
         else:
-            number_classes(args, model, tests[way])
+            classes.number(args, model, tests[way])
         tests[way].to_device(device)
     return tests
-
-
-def number_classes(args, model, test):
-    """Numbers the classes of the images as the model does: classes of the same name are the same.
-
-    Without names in the model's file, as earlier versions wrote it, classes are taken by number.
-
-    Raises: ValueError for images without classes, or with a class that the model does not have.
-    """
-    if model.num_classes < 2:
-        test.forget_classes()
-        return
-    if test.class_names is None:
-        raise ValueError(f'{args.dataset}: it has no classes, and the model has '
-                         f'{model.num_classes}: put the images into folders of the names of their '
-                         'classes, give their numbers in an .npz file, or --marginal for the mean '
-                         'over all classes')
-    names = model.about.get('class_names')
-    if not names:
-        return
-    numbers = {name: number for number, name in enumerate(names)}
-    used = np.unique(test.class_ids)
-    unknown = [test.class_names[number] for number in used
-               if test.class_names[number] not in numbers]
-    if unknown:
-        raise ValueError(f'{args.dataset}: the model has no class {unknown[0]!r}; it has '
-                         f'{", ".join(names)}')
-    to_model = np.array([numbers.get(name, 0) for name in test.class_names], 'i')
-    test.class_ids = to_model[test.class_ids]
-    test.class_names, test.num_classes = tuple(names), len(names)
 
 
 def check_size(args, model, test):
@@ -221,18 +235,10 @@ def check_size(args, model, test):
 
 def describe(args, model, test):
     """One line that says which model is measured, and on which images."""
-    about = model.about
-    words = [registry.get(model.family).title]
-    if model.num_classes > 1:
-        words.append('mean over all classes' if args.marginal else 'conditioned on the class')
-    if type(about.get('iteration')) is int:  # a stranger's file may hold anything there
-        binarized = ' with --binarize' if about.get('binarize') else ''
-        words.append(f'trained for {about["iteration"]} iterations{binarized}')
-    if about.get('chosen_on') in ('test', 'validation'):
-        words.append(f'chosen on the {about["chosen_on"]} set')
     channels, height, width = test.shape
-    return (f'{", ".join(words)}; test images of {args.dataset}: {len(test)}, {width}×{height}, '
-            f'{"RGB" if channels == 3 else "grayscale"}, {test.levels} levels')
+    return (f'{classes.describe_model(args, model)}; test images of {args.dataset}: '
+            f'{len(test)}, {width}×{height}, {"RGB" if channels == 3 else "grayscale"}, '
+            f'{test.levels} levels')
 
 
 def table_row(args, way, levels, result):

@@ -67,6 +67,27 @@ def load_windows(source, context, rate=8000, levels=256, classes=None, strict=Fa
     return train, test
 
 
+def load_test_windows(source, context, rate=8000, levels=256, classes=None, strict=False, *,
+                      test_limit=None, origin=None):
+    """Loads the windows of recordings to measure a model on: the test recordings, or all of them
+    where the source does not have any.
+
+    Args:
+        source, context, rate, levels, classes, strict, test_limit: as of `load_windows`.
+        origin: the `Origin` of the model's training recordings. If these are the same, those that
+            were held out are measured.
+
+    Returns: a `SoundDataset`. Raises: as `load_recordings`.
+    """
+    parts = read(source, rate, levels, classes, strict)
+    recordings = parts.train if parts.test is None else parts.test
+    if parts.test is None and origin and origin.split and len(recordings.levels) > 1:
+        split = hold_out(recordings, origin.split['seed'])
+        if checksum(split.train) == origin.checksum:
+            recordings = split.test
+    return SoundDataset(recordings.select(slice(test_limit)), levels, context)
+
+
 def _divide(source, parts, split_seed=SEED):
     """`SoundParts` as they are read → with both parts. Raises: ValueError if there is no way."""
     if parts.train is None:

@@ -41,6 +41,7 @@ class SoundDataset(chainer.dataset.DatasetMixin):
         lengths: number of targets of each window, int64 (N,).
         sizes: number of targets and samples of context of each window, int64 (N,).
         of_recording: the recording of each window, int64 (N,).
+        class_ids: the class of each recording, int32.
         class_names: the names of the classes, by number; None where the data has no classes.
         rate: samples a second.
         device: where batches are made.
@@ -53,7 +54,8 @@ class SoundDataset(chainer.dataset.DatasetMixin):
         self.class_names = tuple(recordings.class_names) or None
         self.num_classes = num_classes or max(1, len(recordings.class_names))
         class_ids = recordings.class_ids
-        self._class_ids = np.zeros(len(recordings), 'i') if class_ids is None else class_ids
+        self.class_ids = np.zeros(len(recordings), 'i') if class_ids is None else class_ids
+        self.context = context
         counts = -(-recordings.lengths // window)                 # windows of each recording
         self.of_recording = np.repeat(np.arange(len(recordings)), counts)
         number = np.arange(len(self.of_recording)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -70,18 +72,13 @@ class SoundDataset(chainer.dataset.DatasetMixin):
         return len(self.lengths)
 
     @property
-    def class_ids(self):
-        """The class of each recording, int32 (N,)."""
-        return self._class_ids
-
-    @property
     def amount(self):
         """The number of recordings."""
         return len(self.recordings)
 
     def forget_classes(self):
         """Makes this a data set without classes."""
-        self._class_ids = self._class_ids * 0
+        self.class_ids = self.class_ids * 0
         self.num_classes, self.class_names = 1, None
 
     def describe(self):
@@ -113,7 +110,7 @@ class SoundDataset(chainer.dataset.DatasetMixin):
         for row, start, before, length in zip(x, self._starts[numbers], contexts, lengths):
             row[context - before:context + length] = \
                 self.recordings.levels[start - before:start + length]
-        class_ids = self._class_ids[self.of_recording[numbers]]
+        class_ids = self.class_ids[self.of_recording[numbers]]
         x = self.device.send(x)
         return SoundBatch(x, x[:, context:], self.device.send(class_ids))
 
