@@ -35,6 +35,7 @@ import numpy as np
 
 from wavenet import distributions
 from wavenet.config import Config, size
+from wavenet.functions.causal_layers import causal_layers
 from wavenet.functions.label_convolution import label_convolution_2d
 from wavenet.functions.precision import float32_parameters
 
@@ -97,31 +98,14 @@ class FirstConvolution(chainer.Link):
             self.b = chainer.Parameter(0, out_channels)
 
     def forward(self, targets, length):
-        """Levels int32 (B, T) → the last `length` ≤ T feature maps, (B, out_channels, 1, length).
+        """Levels int32 (B, T) → the last `length` ≤ T feature maps, (B, out_channels, length).
         Positions before the first one, and those of -1, have no sample and add nothing."""
-        targets = targets[:, max(0, targets.shape[1] - length - FIRST_WIDTH):]
+        seen = self.xp.full((len(targets), length + FIRST_WIDTH - 1), -1, 'i')
+        before = targets[:, max(0, targets.shape[1] - length - FIRST_WIDTH):-1]
+        seen[:, seen.shape[1] - before.shape[1]:] = before
         ones = self.xp.ones(self.W.shape, self.W.dtype)
-        h = label_convolution_2d(targets[:, None, None], self.W, self.b, ones, (0, FIRST_WIDTH))
-        end = targets.shape[1]                   # the three maps after it see the present or less
-        return h[:, :, :, end - length:end]
-
-
-class CausalConvolution(L.Convolution2D):
-    """A convolution along the time axis: output t sees inputs t, t - dilation, ….
-
-    (B, in_channels, 1, T) → the last `length` outputs, (B, out_channels, 1, length). Inputs before
-    the first one are 0.
-    """
-
-    def __init__(self, in_channels, out_channels, kernel_width, dilation, initialW):
-        self.past = (kernel_width - 1) * dilation
-        super().__init__(in_channels, out_channels, (1, kernel_width), pad=(0, self.past),
-                         dilate=(1, dilation), initialW=initialW)
-
-    def forward(self, x, length):
-        x = x[:, :, :, max(0, x.shape[3] - length - self.past):]
-        end = x.shape[3]
-        return super().forward(x)[:, :, :, end - length:end]   # padded on both sides
+        h = label_convolution_2d(seen[:, None, None], self.W, self.b, ones, (0, 0))
+        return F.squeeze(h, axis=2)
 
 
 class CausalLayer(chainer.Chain):
@@ -131,8 +115,8 @@ class CausalLayer(chainer.Chain):
         super().__init__()
         maps, initialW = config.hidden_dim, chainer.initializers.HeUniform()
         with self.init_scope():
-            self.gated_conv = CausalConvolution(
-                maps, 2 * maps, config.kernel_width, dilation, initialW)
+            self.gated_conv = L.Convolution2D(
+                maps, 2 * maps, (1, config.kernel_width), initialW=initialW)
             if config.form == 'author':
                 self.res_conv = L.Convolution2D(maps, maps, 1, initialW=initialW)
                 self.skip_conv = L.Convolution2D(maps, maps, 1, initialW=initialW)
@@ -141,21 +125,21 @@ class CausalLayer(chainer.Chain):
             if config.num_classes:
                 self.label = L.EmbedID(config.num_classes, 2 * maps,
                                        chainer.initializers.Normal(0.05))
-        self.form = config.form
+        self.form, self.dilation = config.form, dilation
 
-    def forward(self, x, class_ids, length):
-        """Feature maps (B, maps, 1, T) → the last `length` of the layer's output and of its skip
-        connection, both (B, maps, 1, length)."""
-        gates = self.gated_conv(x, length)                   # (B, 2 maps, 1, length): tanh, sigmoid
-        x = x[:, :, :, x.shape[3] - length:]
+    def parameters(self, class_ids):
+        """The parameters as `causal_layers` takes them. With classes, int32 (B,), the gates have
+        biases for each recording."""
+        W, b = self.gated_conv.W, self.gated_conv.b
         if class_ids is not None:
-            gates += F.broadcast_to(self.label(class_ids)[:, :, None, None], gates.shape)
-        filters, gates = F.split_axis(gates, 2, axis=1)
-        h = F.tanh(filters) * F.sigmoid(gates)
+            b = F.broadcast_to(b, (len(class_ids), len(b))) + self.label(class_ids)
         if self.form == 'author':
-            return x + self.res_conv(h), self.skip_conv(h)
-        skip = self.output_conv(h)
-        return x + skip, skip
+            links = self.res_conv, self.skip_conv
+            W_out, b_out = F.concat([link.W for link in links], axis=0), F.concat(
+                [link.b for link in links], axis=0)
+        else:
+            W_out, b_out = self.output_conv.W, self.output_conv.b
+        return F.squeeze(W, axis=2), b, F.squeeze(W_out, axis=(2, 3)), b_out
 
 
 class WaveNet(chainer.Chain):
@@ -219,23 +203,22 @@ class WaveNet(chainer.Chain):
         size = targets.shape[1]
         length = size if length is None else length
         first, *lengths = [min(size, one) for one in self.config.lengths(length)]
-        begun = (targets >= 0)[:, None, None]                # (B, 1, 1, T)
-        x = zero_before(self.conv1(targets, first), begun)   # (B, hidden_dim, 1, first)
-        skips = 0
-        for layer, of_layer in zip(self.layers, lengths):
-            x, skip = layer(x, class_ids, of_layer)
-            x = zero_before(x, begun)
-            skips += skip[..., of_layer - length:]
+        begun = targets >= 0                                 # (B, T)
+        x = zero_before(self.conv1(targets, first), begun)   # (B, hidden_dim, first)
+        layers = [(*layer.parameters(class_ids), layer.dilation, of_layer)
+                  for layer, of_layer in zip(self.layers, lengths)]
+        x, skips = causal_layers(x, layers, begun, length)   # (B, hidden_dim, length), both
         if self.config.form == 'author':
             skips += x
+        skips = F.expand_dims(skips, axis=2)                 # (B, hidden_dim, 1, length)
         h = self.conv3(F.relu(self.conv2(F.relu(skips))))    # (B, out_dims, 1, T)
-        return h[:, :, 0]
+        return F.squeeze(h, axis=2)
 
 
 def zero_before(x, begun):
-    """Feature maps (B, maps, 1, length), but 0 where a recording has not begun: where the last
-    `length` of `begun`, bool (B, 1, 1, T), are False."""
-    begun = begun[..., begun.shape[3] - x.shape[3]:]
+    """Feature maps (B, maps, length), but 0 where a recording has not begun: where the last
+    `length` of `begun`, bool (B, T), are False."""
+    begun = begun[:, None, begun.shape[1] - x.shape[2]:]
     if x.xp is np and begun.all():      # a GPU would have to be waited for
         return x
     return x * begun.astype(x.dtype)
