@@ -10,7 +10,8 @@ from wavenet import compat  # noqa: F401  first: it makes Chainer importable
 from wavenet.version import __version__  # noqa: F401
 
 _MODULES = ['distributions', 'evaluate', 'models', 'sampling', 'serialization', 'utils']
-_FACE = {'load': 'api', 'train': 'api', 'Model': 'api'}  # names, and the modules that have them
+# Names, and the modules that have them
+_FACE = {'load': 'api', 'train': 'api', 'Model': 'api', 'SoundModel': 'sound_api'}
 __all__ = ['pretrained', *_FACE, *_MODULES]
 
 

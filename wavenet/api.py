@@ -6,21 +6,21 @@
     model.log_prob(images)                     # float64 (16,), in nats
 
 A `Model` keeps images as they are kept everywhere else: uint8 (N, H, W), or (N, H, W, 3) in colour.
+Of a model of sound, `load` returns a `SoundModel` (`wavenet/sound_api.py`).
 """
-import contextlib
-import sys
 
 import chainer
 import numpy as np
-import tqdm
 from chainer.backends import cuda
 
 from wavenet import cli, sampling, serialization
 from wavenet.commands import train as train_command
-from wavenet.commands.sample_grid import SampleGrid
+from wavenet.commands.samples import samples_of
 from wavenet.data.pixels import INTENSITY, bytes_of_levels
 from wavenet.families import registry
 from wavenet.likelihood import batch_nats
+from wavenet.sound_api import SoundModel
+from wavenet.trained import TrainedModel, progress_of
 from wavenet.training import teams, trainer
 from wavenet.utils import quantize
 
@@ -32,16 +32,18 @@ def load(path_or_name):
         path_or_name: the path of `model.npz`, of a snapshot, or of a file of the author's; or the
             name of a model that comes with this package, see `wavenet.pretrained()`.
 
-    Returns: a `Model`, on the CPU.
+    Returns: a `Model`, or a `wavenet.sound_api.SoundModel`, on the CPU.
 
     Raises: FileNotFoundError that lists the names if there is no such file; OSError or ValueError
         for a file that holds no model.
     """
-    return Model(serialization.load_model(path_or_name, 'images'))
+    network = serialization.load_model(path_or_name)
+    kind = SoundModel if registry.get(network.family).data == 'sound' else Model
+    return kind(network)
 
 
-class Model:
-    """A trained model: it samples images and scores them.
+class Model(TrainedModel):
+    """A trained model of images: it samples images and scores them.
 
     Args:
         network: a Chainer model of one of the families, such as a `wavenet.models.PixelCNN`.
@@ -59,34 +61,10 @@ class Model:
     """
 
     def __init__(self, network):
-        self.network = network
-        self.config = network.config
-        self.about = getattr(network, 'about', {})
-        self.levels = network.distribution.levels
+        super().__init__(network)
         self.labels = network.config.one_hot
-        self.num_classes = network.num_classes if network.num_classes > 1 else 0
-        names = self.about.get('class_names')
-        self.class_names = tuple(names) if names else None
         size = self.about.get('height'), self.about.get('width')
         self.image_size = None if None in size else size
-
-    def __repr__(self):
-        title = registry.get(self.network.family).title
-        sizes = ', '.join(f'{name}={value}' for name, value in self.config.to_json().items())
-        parameters = sum(param.size for param in self.network.params())
-        return f'<{title}: {sizes}; {parameters:,} parameters, {self.levels} levels>'
-
-    def to_device(self, device):
-        """Moves the model to a device, such as '@cupy:0' or '@numpy'. Returns: the model."""
-        self.network.to_device(device)
-        return self
-
-    def save(self, path):
-        """Writes the model to one .npz, which `load` and generate.py read."""
-        sizes = self.config.to_json()
-        about = {name: value for name, value in self.about.items()
-                 if name not in sizes and name != 'model'}
-        serialization.save_model(path, self.network, **about)
 
     def sample(self, n, *, seed=None, class_ids=None, size=None, given=None, mask=None,
                temperature=1.0, progress=None, as_levels=False):
@@ -124,10 +102,10 @@ class Model:
                 raise ValueError(f'given must be {n} images, or 1 for all, of the size asked for; '
                                  f'got the shape {np.shape(given)}')
             given = np.broadcast_to(targets.astype('f') / (self.levels - 1), shape), mask
-        with _progress(progress, shape[2] * shape[3]) as update:
+        with progress_of(progress, shape[2] * shape[3], 'pixel') as update:
             samples = sampling.generate(
                 self.network, shape, seed, given=given, progress=update,
-                class_ids=self._class_ids(class_ids, n), temperature=temperature)
+                class_ids=self.class_ids_of_all(class_ids, n), temperature=temperature)
         levels = np.rint(cuda.to_cpu(samples) * (self.levels - 1)).astype('u2')  # (n, C, H, W)
         return _channels_last(self._pixels(levels, as_levels))
 
@@ -150,9 +128,9 @@ class Model:
         Raises: ValueError for images or classes that do not fit the model.
         """
         targets = self._targets(images, as_levels)                       # (N, C, H, W)
-        class_ids = self._class_ids_of(class_ids, len(targets))
+        class_ids = self.class_ids_of_given(class_ids, len(targets))
         nats = [np.empty(0)]
-        with _progress(progress, len(targets), 'image') as update:
+        with progress_of(progress, len(targets), 'image') as update:
             for start in range(0, len(targets), batchsize):
                 part = slice(start, start + batchsize)
                 outputs = self._outputs(targets[part], class_ids, part)
@@ -177,7 +155,7 @@ class Model:
         Raises: as `log_prob`.
         """
         targets = self._targets(images, as_levels)
-        class_ids = self._class_ids_of(class_ids, len(targets))
+        class_ids = self.class_ids_of_given(class_ids, len(targets))
         return cuda.to_cpu(self._outputs(targets, class_ids, slice(None)))
 
     def _outputs(self, targets, class_ids, part):
@@ -223,36 +201,6 @@ class Model:
             raise ValueError("the model's file does not say the size of its images: give size")
         return (size, size) if np.ndim(size) == 0 else tuple(size)
 
-    def _class_ids(self, class_ids, n):
-        """The classes of n images, int32 (n,), or None."""
-        if class_ids is None:
-            return None
-        if not self.num_classes:
-            raise ValueError('the model is unconditional: it takes no class_ids')
-        if isinstance(class_ids, str) or np.ndim(class_ids) == 0:
-            class_ids = [class_ids] * n
-        if any(isinstance(one, str) for one in class_ids):
-            class_ids = [self._class_id(one) for one in class_ids]
-        class_ids = np.asarray(class_ids, None if n else 'i')
-        if class_ids.dtype.kind not in 'iu' or class_ids.shape != (n,) \
-                or not ((0 <= class_ids) & (class_ids < self.num_classes)).all():
-            raise ValueError(f'class_ids must be {n} classes from 0 to {self.num_classes - 1}, got '
-                             f'{class_ids}')
-        return class_ids.astype('i')
-
-    def _class_id(self, name):
-        if not self.class_names or name not in self.class_names:
-            known = ', '.join(self.class_names or ()) or 'no names'
-            raise ValueError(f'the model has no class {name!r}; it has {known}')
-        return self.class_names.index(name)
-
-    def _class_ids_of(self, class_ids, n):
-        """As `_class_ids`, for images that are there: a conditional model needs their classes."""
-        if class_ids is None and self.num_classes:
-            raise ValueError('the model is conditioned on the class: give class_ids')
-        return self._class_ids(class_ids, n)
-
-
 def _channels_last(images):
     """(N, C, H, W) → (N, H, W), or (N, H, W, C) with several channels."""
     return images[:, 0] if images.shape[1] == 1 else images.transpose(0, 2, 3, 1)
@@ -274,16 +222,6 @@ def _channels_first(images, channels):
 
 def _range(images):
     return f' from {images.min()} to {images.max()}' if images.size else ''
-
-
-@contextlib.contextmanager
-def _progress(progress, total, unit='pixel'):
-    """What counts progress, a function or None, for the argument of that name."""
-    if progress is not True:
-        yield progress or None
-        return
-    with tqdm.tqdm(total=total, unit=unit, file=sys.stderr) as bar:
-        yield bar.update
 
 
 class _Parser(cli.ArgumentParser):
@@ -309,7 +247,7 @@ def train(dataset, **options):
         options: the options of train.py by their names, such as hidden_dim=16, binarize=True or
             out='out/mine'; docs/usage.md and `python train.py --help` list them.
 
-    Returns: the trained `Model`, from `model.npz` in the folder of `out`.
+    Returns: the trained `Model` or `SoundModel`, from `model.npz` in the folder of `out`.
 
     Raises: ValueError for what train.py ends with status 2, a mistake in the options or the data;
         RuntimeError where the training fails later; KeyboardInterrupt if it was interrupted: it
@@ -318,7 +256,7 @@ def train(dataset, **options):
     parser = train_command.make_parser(_Parser)
     args = parser.parse_args(['--dataset', str(dataset), *_words(options)])
     with np.errstate(over='ignore', invalid='ignore'), cli.named('wavenet.train'):
-        trainer.train(parser, args, _Caller(parser), SampleGrid, serialization.load_model)
+        trainer.train(parser, args, _Caller(parser), samples_of, serialization.load_model)
     return load(f'{args.out}/model.npz')
 
 
