@@ -11,7 +11,7 @@ from wavenet.version import __version__  # noqa: F401
 
 _MODULES = ['distributions', 'evaluate', 'models', 'sampling', 'serialization', 'utils']
 # Names, and the modules that have them
-_FACE = {'load': 'api', 'train': 'api', 'Model': 'api', 'SoundModel': 'sound_api'}
+_FACE = {'load': 'api', 'train': 'api', 'Model': 'api', 'SoundModel': 'api'}
 __all__ = ['pretrained', *_FACE, *_MODULES]
 
 

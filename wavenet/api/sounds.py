@@ -9,17 +9,17 @@ import numpy as np
 from chainer.backends import cuda
 
 from wavenet import sampling, sounds
+from wavenet.api.trained import TrainedModel, progress_of
 from wavenet.data.recordings import join
 from wavenet.data.sound import encode
 from wavenet.data.windows import SoundDataset
 from wavenet.sound_likelihood import recording_nats
-from wavenet.trained import TrainedModel, progress_of
 
 
 class SoundModel(TrainedModel):
     """A trained model of sound: it samples sounds and scores recordings.
 
-    Args, Attributes: as of `wavenet.trained.TrainedModel`; and
+    Args, Attributes: as of `wavenet.api.trained.TrainedModel`; and
         rate: samples a second.
         network: maps levels, int32 (B, T), to logits (B, levels, T).
     """

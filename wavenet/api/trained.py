@@ -10,7 +10,7 @@ from wavenet.families import registry
 
 
 class TrainedModel:
-    """A trained model. See `wavenet.api.Model` and `wavenet.sound_api.SoundModel`.
+    """A trained model. See `wavenet.api.Model` and `wavenet.api.sounds.SoundModel`.
 
     Args:
         network: a Chainer model of one of the families.
