@@ -1,4 +1,27 @@
-"""WaveNet as a family."""
+"""WaveNet as a family: its form `paper` with the faults of the author's code mended, and its form
+`author` as his (github.com/rampage644/wavenet at commit 917345c).
+
+His faults, found by running his code, and where they are mended; docs/wavenet.md lists their tests:
+
+- An output depends on 2 + (k - 1) S (2^L - 1) samples, for S stacks of L layers of kernel width k.
+  He computes S · 2^L. `model.WaveNetConfig.receptive_field`.
+- His crop is right for kernel width 2 only; with 3 his model raises. `functions/causal_layers.py`.
+- His chunks of S · 2^L + 1600 samples do not overlap, and the first S · 2^L targets of each are
+  ignored: of 5 stacks of 10 layers, 24 % of the sound is trained on. Remainders and recordings that
+  are shorter than a chunk are dropped. `data/windows.py`: every sample is a target once in an epoch.
+- So the start from silence is never trained, and his generation, of 4,096 samples by default, never
+  leaves it. `data/windows.py` and `model.zero_before`: a recording begins as generation begins.
+- His bits/dim are nats. `loss.SoundClassifier`.
+- Resampling makes values beyond [-1, 1], and of them the level -1. `data/sound.levels_of_sound`.
+- Sound of 8 bits has level 143 for silence, floating WAV collapses to few levels, stereo breaks.
+  `data/sound_files.py`.
+- The order of files is the file system's, and a file that cannot be read silently ends a worker,
+  whose output is then empty. `data/sound_files.read_sound_folder`.
+- An input sample is a one-hot vector, 1 kB. `model.FirstConvolution` looks its columns up.
+- His --levels does not reach the data, which always have 256, and his --label reaches a model that
+  ignores it. Here the levels are those of the data set, and each gate has a bias for
+  each class (the paper, section 2.5).
+"""
 import numpy as np
 
 from wavenet.families.family import Family, Recipe, build_with
