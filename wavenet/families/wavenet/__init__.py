@@ -8,7 +8,7 @@ His faults, found by running his code, and where they are mended; docs/wavenet.m
 - His crop is right for kernel width 2 only; with 3 his model raises. `functions/causal_layers.py`.
 - His chunks of S · 2^L + 1600 samples do not overlap, and the first S · 2^L targets of each are
   ignored: of 5 stacks of 10 layers, 24 % of the sound is trained on. Remainders and recordings that
-  are shorter than a chunk are dropped. `data/windows.py`: every sample is a target once in an epoch.
+  are shorter than a chunk are dropped. `data/windows.py`: every sample is a target once an epoch.
 - So the start from silence is never trained, and his generation, of 4,096 samples by default, never
   leaves it. `data/windows.py` and `model.zero_before`: a recording begins as generation begins.
 - His bits/dim are nats. `loss.SoundClassifier`.
@@ -33,10 +33,17 @@ from wavenet.families.wavenet.state_gpu import KernelState
 
 
 def cache(model, samples, class_ids, cores):
-    """Fast generation, sample by sample on a CPU, many samples in a launch on a GPU."""
-    if model.xp is np:
-        return QueueState(model, samples, class_ids, cores)
-    return KernelState(model, samples, class_ids)
+    """Fast generation: on a GPU many samples in a launch, on a CPU many in a call of the compiled
+    loop if numba is there, and otherwise sample by sample."""
+    if model.xp is not np:
+        return KernelState(model, samples, class_ids)
+    if model.conv1.W.dtype == np.float32:
+        try:
+            from wavenet.families.wavenet.state_compiled import CompiledState
+            return CompiledState(model, samples, class_ids)
+        except ImportError:      # no numba, or one for another NumPy
+            pass
+    return QueueState(model, samples, class_ids, cores)
 
 
 WAVENET = Family(

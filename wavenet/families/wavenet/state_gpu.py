@@ -8,6 +8,7 @@ import numpy as np
 
 from wavenet.families import gpu_state
 from wavenet.families.state import State
+from wavenet.families.wavenet.weights import first_weights, layer_weights
 
 KERNEL = gpu_state.read_kernel(os.path.dirname(os.path.abspath(__file__)), 'draw_samples')
 SAMPLES = 800   # of a launch: a tenth of a second at 8 kHz
@@ -30,7 +31,7 @@ class KernelState(State):
             length, config.out_dims, maps, config.out_hidden_dim, layers, config.layers_num,
             config.kernel_width, rows, queue_size)]
         weights = [xp.ascontiguousarray(array, 'f') for array in (
-            *_first_weights(model), *_layer_weights(model.layers, self.class_ids, batch),
+            *first_weights(model), *layer_weights(model.layers, self.class_ids, batch),
             model.conv2.W.array[:, :, 0, 0], model.conv2.b.array,
             *(array / np.float32(self.temperature)
               for array in (model.conv3.W.array[:, :, 0, 0], model.conv3.b.array)))]
@@ -42,24 +43,3 @@ class KernelState(State):
             gpu_state.launch(KERNEL, batch, [np.int32(begin), np.int32(end), *sizes, *weights,
                                              given, uniforms, self.samples, *memory])
             progress(end - begin)
-
-
-def _first_weights(model):
-    """The columns of conv1, (2, levels, maps), and its biases."""
-    return model.conv1.W.array[:, :, 0].transpose(2, 1, 0), model.conv1.b.array
-
-
-def _layer_weights(layers, class_ids, batch):
-    """The weights and biases of the layers, in the order of the kernel's arguments."""
-    xp = layers[0].xp
-    gates = xp.stack([layer.gated_conv.W.array[:, :, 0] for layer in layers])
-    bias = xp.stack([layer.gated_conv.b.array for layer in layers])[:, None]
-    if class_ids is None:
-        bias = xp.broadcast_to(bias, (len(layers), batch, bias.shape[2]))
-    else:
-        bias = bias + xp.stack([layer.label.W.array for layer in layers])[:, class_ids]
-    links = [[layer.res_conv, layer.skip_conv] if layer.form == 'author' else [layer.output_conv]
-             for layer in layers]
-    output = xp.stack([link.W.array[:, :, 0, 0] for pair in links for link in pair])
-    output_b = xp.stack([link.b.array for pair in links for link in pair])
-    return gates.transpose(0, 1, 3, 2), bias, output, output_b
