@@ -17,7 +17,18 @@ import numpy as np
 import tqdm
 
 from wavenet import cli
-from wavenet.compare import checkout, differences, inputs, kinds, page, report, sides, verdicts
+from wavenet.compare import (
+    checkout,
+    compare_sound,
+    differences,
+    inputs,
+    kinds,
+    page,
+    report,
+    running,
+    sides,
+    verdicts,
+)
 from wavenet.data.load import load_dataset
 from wavenet.storage import files
 
@@ -64,6 +75,13 @@ def add_model_options(parser):
     parser.add_argument(
         '--blocks_num', '-n', type=cli.whole_number(0), default=4, metavar='N',
         help='residual blocks (default: %(default)s)')
+    parser.add_argument(
+        '--stacks_num', '-s', type=cli.whole_number(1), default=3, metavar='N',
+        help="stacks of layers of WaveNet, which the author's newest commit has "
+             '(default: %(default)s)')
+    parser.add_argument(
+        '--layers_num', '-l', type=cli.whole_number(1), default=4, metavar='N',
+        help='layers of a stack of WaveNet (default: %(default)s)')
 
 
 def add_run_options(parser):
@@ -76,6 +94,13 @@ def add_run_options(parser):
     parser.add_argument(
         '--count', '-c', type=cli.whole_number(1), default=4, metavar='N',
         help='generate N x N images (default: %(default)s)')
+    parser.add_argument(
+        '--target_length', type=cli.whole_number(1), default=64, metavar='N',
+        help="samples of a chunk that WaveNet is trained on, as for the author's preprocess.py "
+             '(default: %(default)s)')
+    parser.add_argument(
+        '--length', type=cli.whole_number(1), default=96, metavar='N',
+        help='samples of each of N x N sounds that WaveNet generates (default: %(default)s)')
     parser.add_argument(
         '--seconds', type=cli.positive_number, default=60.0, metavar='N',
         help="time limit for the author's generation; the values generated until then are "
@@ -150,52 +175,35 @@ def compare(both, args, train, bar):
     kind = kinds.find(about)
     config = inputs.make_config(args, kind, train.shape, both.scratch)
     arrays = inputs.make_arrays(args, config, train)
-    run_both = functools.partial(run_task, both, bar, config, arrays)
+    run_both = functools.partial(running.run_task, both, bar, config, arrays)
     numbers = run_both('numbers')
     rows = verdicts.compare(numbers['author'], numbers['here'], config)
     generated, times = {}, {}
     if all('float32/losses' in results for results in numbers.values()):
         generated = run_both('generation')
         rows += verdicts.compare_generation(generated, numbers['author'], config, arrays)
-        times = {'training step': measured(run_both('training')),
-                 f'{args.count ** 2} pictures': measured(generated)}
+        times = {'training step': running.measured(run_both('training')),
+                 f'{args.count ** 2} pictures': running.measured(generated)}
+    sound = compare_sound.compare(both, args, bar) if about['wavenet'] else None
+    if sound:
+        rows += sound.rows
+        times.update(sound.times)
     commit = checkout.commit(both.folder)
     summary = {
         'verdict': verdicts.overall(rows),
-        'model': kind.title,
+        'model': kind.title + (' and WaveNet' if sound else ''),
         'author': dict(about, folder=both.folder, commit=commit.description),
         'here': {'python': sys.version.split()[0], 'chainer': chainer.__version__,
                  'numpy': np.__version__},
         'config': dict({name: config[name] for name in inputs.SHOWN}, dataset=args.dataset),
         'rows': [row._asdict() for row in rows],
         'times': times,
-        'losses': {side: results['float32/losses'].tolist() for side, results in numbers.items()
-                   if 'float32/losses' in results},
+        'losses': running.losses(numbers),
         'known': [one._asdict() for one in differences.of_commit(commit.name)],
     }
-    return report.Result(summary, numbers, generated)
-
-
-def run_task(both, bar, config, arrays, task):
-    """Runs a task on both sides, one after the other, so that neither slows down the other.
-
-    Returns: their results, by the names 'author' and 'here'.
-    """
-    results = {}
-    for side, whose in (('author', "the author's"), ('here', 'our')):
-        bar.set_description_str(f'{whose} {task}')
-        results[side] = both.run(side, task, config, arrays)
-        bar.update()
-    return results
-
-
-def measured(results):
-    """For each side, the median time, the number of measurements, and the peak memory."""
-    return {side: {'seconds': float(np.median(result['seconds'])),
-                   'timed': len(result['seconds']),
-                   'part': float(result.get('part', 1)),
-                   'peak_mb': int(result['peak_kb']) / 1024}
-            for side, result in results.items()}
+    if sound:
+        summary['wavenet'] = {'config': sound.config, 'losses': sound.losses}
+    return report.Result(summary, numbers, generated, sound.generated if sound else {})
 
 
 def without_nan(value):

@@ -10,6 +10,7 @@ user can solve is reported in one line on standard error, with exit status 3.
 
 The program needs Python 3.5 or newer, and what the author's code imports.
 """
+import functools
 import importlib
 import inspect
 import json
@@ -20,6 +21,7 @@ import time
 import types
 
 STOP = 3
+OF_AUTHOR = 'wavenet', 'infer', 'preprocess', 'train_wavenet', 'infer_wavenet'
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -34,13 +36,23 @@ def import_author(name, folder):
         module = importlib.import_module(name)
     except ImportError as error:
         missing = error.name or str(error)
-        if missing.split('.')[0] in ('wavenet', 'infer'):
+        if missing.split('.')[0] in OF_AUTHOR:
             stop("{} is not the author's repository: it has no {}".format(folder, missing))
         stop("{} cannot import {}, which {}.py in {} needs: install it there".format(
             sys.executable, missing.split('.')[0], name.replace('.', '/'), folder))
     if not os.path.realpath(module.__file__).startswith(os.path.realpath(folder) + os.sep):
         stop("{} is not the author's repository: it has no {}".format(folder, name))
     return module
+
+
+def import_sibling(name):
+    """Imports a file of this folder, as a module of the package `compare`: `wavenet` is the
+    author's package here."""
+    sys.path.insert(0, os.path.dirname(HERE))
+    try:
+        return importlib.import_module('compare.' + name)
+    finally:
+        sys.path.pop(0)
 
 
 class Author:
@@ -57,6 +69,10 @@ class Author:
                 if not hasattr(module, name):
                     stop("{} is not the author's repository: its {} has no {}".format(
                         folder, module.__name__, name))
+        self.wavenet = None
+        if hasattr(self.models, 'WaveNet'):
+            self.wavenet = import_sibling('author_wavenet').AuthorWaveNet(
+                self.models, self.utils, functools.partial(import_author, folder=folder))
 
     def classifier(self, config):
         return self.models.Classifier(self.predictor(config))
@@ -128,20 +144,12 @@ def replace_gpu_calls(infer):
     """Lets the loop of infer.py, which needs a GPU, run on a CPU.
 
     In this module alone, stand-ins replace the names of `chainer`, `F` and `scipy` that the loop
-    calls. NumPy creates the arrays, and the loop writes no image file.
+    calls (on_host.py). The loop writes no image file.
     """
-    class OnHost(np.ndarray):
-        def get(self):  # a CuPy array has this method
-            return np.asarray(self)
-
-    def softmax(logits):
-        return chainer.Variable(chainer.functions.softmax(logits).data.view(OnHost))
-
-    cupy = types.SimpleNamespace(zeros=np.zeros)
     infer.chainer = types.SimpleNamespace(
         Variable=chainer.Variable,
-        cuda=types.SimpleNamespace(cupy=cupy, to_gpu=lambda array: array))
-    infer.F = types.SimpleNamespace(softmax=softmax)
+        cuda=types.SimpleNamespace(cupy=on_host.cupy_on_host(), to_gpu=lambda array: array))
+    infer.F = types.SimpleNamespace(softmax=on_host.softmax_on_host)
     image = types.SimpleNamespace(save=lambda filename: None)
     infer.scipy = types.SimpleNamespace(
         misc=types.SimpleNamespace(toimage=lambda images, cmin, cmax: image))
@@ -176,6 +184,7 @@ def describe(author, restored, target):
             'pixelcnn': arguments(author.models.PixelCNN.__init__),
             'residual_block': arguments(author.models.ResidualBlock.__init__),
             'cpu_error': error_on_cpu(import_author('infer', author.folder)),
+            'wavenet': hasattr(author.models, 'WaveNet'),
             'restored': restored,
             'python': sys.version.split()[0], 'chainer': chainer.__version__,
             'numpy': np.__version__}, file)
@@ -186,19 +195,18 @@ def import_libraries():
 
     Returns: what old_names.py restored in Chainer 7.
     """
-    global chainer, np, tasks
+    global chainer, np, on_host, tasks
     try:
         import chainer
         import chainer.training.extensions
         import numpy as np
-        import tasks
+        on_host, tasks = import_sibling('on_host'), import_sibling('tasks')
     except ImportError as error:
         stop("{} cannot import {}, which the author's code needs: install it there".format(
             sys.executable, error.name or error))
     restored = []
     if int(chainer.__version__.split('.')[0]) > 1:
-        import old_names
-        restored = old_names.put_back()
+        restored = import_sibling('old_names').put_back()
     return restored
 
 

@@ -10,6 +10,7 @@ import time
 
 from wavenet import sampling, serialization, utils
 from wavenet.compare import kinds, tasks
+from wavenet.compare.ours_wavenet import OursWaveNet
 from wavenet.functions import threads
 
 GENERATIONS_TIMED = 3
@@ -19,6 +20,7 @@ class Ours:
     """This project as a side of tasks.py."""
 
     utils = utils
+    wavenet = OursWaveNet()
 
     def classifier(self, config):
         return kinds.make_classifier(config)

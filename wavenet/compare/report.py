@@ -15,14 +15,15 @@ class Result(NamedTuple):
     summary: dict    # what comparison.json holds
     numbers: dict    # results of the task 'numbers' on both sides, 'author' and 'here'
     generated: dict  # those of the task 'generation'; empty if it did not run
+    sounds: dict     # those of the task 'sound_generation'
 
 
 def text(summary):
     """The table for a terminal, up to 80 columns wide."""
     lines = headline(summary) + ['']
-    lines.append(f'{"":<36} {"difference":>12} {"tolerance":>10}  verdict')
+    lines.append(f'{"":<42} {"difference":>12} {"tolerance":>10}  verdict')
     for row in summary['rows']:
-        lines.append(f'{row["name"]:<36} {number(row["difference"]):>12} '
+        lines.append(f'{row["name"]:<42} {number(row["difference"]):>12} '
                      f'{number(row["tolerance"]):>10}  {row["verdict"]}')
         if row['verdict'] != verdicts.AGREES:
             lines.append(textwrap.fill(': '.join(filter(None, (row['measure'], row['detail']))), 80,
