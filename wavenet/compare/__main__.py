@@ -184,7 +184,7 @@ def compare(both, args, train, bar):
         rows += verdicts.compare_generation(generated, numbers['author'], config, arrays)
         times = {'training step': running.measured(run_both('training')),
                  f'{args.count ** 2} pictures': running.measured(generated)}
-    sound = compare_sound.compare(both, args, bar) if about['wavenet'] else None
+    sound = compare_sound.compare(both, args, bar) if kinds.has_wavenet(about) else None
     if sound:
         rows += sound.rows
         times.update(sound.times)

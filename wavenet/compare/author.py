@@ -70,7 +70,8 @@ class Author:
                     stop("{} is not the author's repository: its {} has no {}".format(
                         folder, module.__name__, name))
         self.wavenet = None
-        if hasattr(self.models, 'WaveNet'):
+        if hasattr(self.models, 'WaveNet') and os.path.isfile(
+                os.path.join(folder, 'infer_wavenet.py')):
             self.wavenet = import_sibling('author_wavenet').AuthorWaveNet(
                 self.models, self.utils, functools.partial(import_author, folder=folder))
 
@@ -184,7 +185,7 @@ def describe(author, restored, target):
             'pixelcnn': arguments(author.models.PixelCNN.__init__),
             'residual_block': arguments(author.models.ResidualBlock.__init__),
             'cpu_error': error_on_cpu(import_author('infer', author.folder)),
-            'wavenet': hasattr(author.models, 'WaveNet'),
+            'wavenet': author.wavenet and author.wavenet.describe(arguments),
             'restored': restored,
             'python': sys.version.split()[0], 'chainer': chainer.__version__,
             'numpy': np.__version__}, file)

@@ -1,5 +1,4 @@
 """The author's WaveNet as a side of sound_tasks.py. It runs in author.py's process."""
-import importlib
 import os
 import sys
 import time
@@ -25,6 +24,13 @@ class AuthorWaveNet:
 
     def __init__(self, models, utils, import_author):
         self.models, self.utils, self.import_author = models, utils, import_author
+
+    def describe(self, arguments):
+        """Tells which WaveNet it is, and what it needs to run here: a dict for a JSON file.
+        `arguments` lists the arguments of a function."""
+        loop = self.import_author('infer_wavenet').generate_and_save_samples
+        return {'model': arguments(self.models.WaveNet.__init__), 'loop': arguments(loop),
+                'cpu_error': error_on_cpu(loop), 'lacks_cupy': lacks_cupy()}
 
     def helpers(self, config, given):
         u = self.utils
@@ -138,15 +144,33 @@ class AuthorWaveNet:
         return generated, np.array(sounds)
 
 
+def error_on_cpu(loop):
+    """The error of the unchanged loop of infer_wavenet.py on a CPU; '' if there is none."""
+    class Reached(Exception):
+        pass
+
+    def sample_fn(samples):
+        raise Reached
+
+    try:
+        loop(sample_fn, 1, 1, os.curdir, 8000, 2)
+    except Reached:
+        return ''
+    except Exception as error:
+        return '{}: {}'.format(type(error).__name__, error)
+
+
+def lacks_cupy():
+    """Whether CuPy cannot be imported: Chainer has tried."""
+    return 'cupy' not in sys.modules
+
+
 def import_without_cupy(name, import_author):
     """Imports a script of his. His parameter_statistics.py, which it imports, imports CuPy, and
     uses it only on a GPU: without CuPy, an empty module stands there while the script is
     imported."""
-    try:
-        importlib.import_module('cupy')
+    if not lacks_cupy():
         return import_author(name)
-    except ImportError:
-        pass
     sys.modules['cupy'] = types.ModuleType('cupy')
     try:
         return import_author(name)

@@ -1,4 +1,4 @@
-"""Draws the chart of report.html as SVG. It takes its colours from the style sheet of the page."""
+"""Draws the charts of report.html as SVG, with the colours of the style sheet of the page."""
 import io
 
 # Matplotlib draws with these colours; then variables of the style sheet replace them.
@@ -6,8 +6,13 @@ INK, WIDE, THIN = '#010101', '#020202', '#030303'
 VARIABLES = {INK: '--text', WIDE: '--author', THIN: '--here'}
 
 
-def curves(theirs, ours):
-    """An <svg> element with two curves of the loss at each step: theirs wide, ours thin."""
+def losses(theirs, ours):
+    """An <svg> element with two curves of the loss at each step."""
+    return curves(theirs, ours, 'step', 'loss, nats')
+
+
+def curves(theirs, ours, x, y):
+    """An <svg> element with two curves: theirs wide, ours thin. `x` and `y` label the axes."""
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -19,12 +24,11 @@ def curves(theirs, ours):
         figure = Figure((5, 3), layout='constrained')
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
-        steps = range(1, len(ours) + 1)
-        axes.plot(steps, theirs, color=WIDE, linewidth=6, solid_capstyle='round',
-                  label='the author')
-        axes.plot(steps, ours, color=THIN, linewidth=1.5, label='here')
-        axes.set_xlabel('step')
-        axes.set_ylabel('loss, nats')
+        axes.plot(range(1, len(theirs) + 1), theirs, color=WIDE, linewidth=6,
+                  solid_capstyle='round', label='the author')
+        axes.plot(range(1, len(ours) + 1), ours, color=THIN, linewidth=1.5, label='here')
+        axes.set_xlabel(x)
+        axes.set_ylabel(y)
         axes.spines[['top', 'right']].set_visible(False)
         axes.legend(frameon=False)
         return _svg(figure)

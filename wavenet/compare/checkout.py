@@ -6,7 +6,7 @@ from typing import NamedTuple, Optional
 from wavenet.compare import differences
 
 STATES = {differences.POST: "the post's state",
-          differences.NEWEST: 'the newest, with Gated PixelCNN'}
+          differences.NEWEST: 'the newest'}
 
 
 class Commit(NamedTuple):

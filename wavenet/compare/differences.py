@@ -15,7 +15,7 @@ DIFFERENCES = (
     Difference(
         'generation needs a GPU',
         'generate_and_save_samples in infer.py allocates its images with CuPy, and fails without '
-        'it.',
+        'it. So does that of infer_wavenet.py.',
         'Generation runs on any device.',
         (POST, NEWEST)),
     Difference(
@@ -44,7 +44,8 @@ DIFFERENCES = (
         'bits/dim is divided twice',
         'The loss is already the mean over all values, in nats. bits/dim divides it by their '
         'number again, and stays in nats.',
-        'nll is in nats per image, and bits/dim is nll / (C · H · W · ln 2).',
+        'nll is in nats per image, and bits/dim is nll / (C · H · W · ln 2). Of sound, nll is in '
+        'nats per sample, and bits/dim is nll / ln 2.',
         (NEWEST,)),
     Difference(
         'gated: mask A twice in the first block',
@@ -71,6 +72,69 @@ DIFFERENCES = (
         'gated: one embedding of the class for all gates',
         'Each block has one embedding for both gates of both stacks.',
         "The form paper has one for each of them, as in the paper's section 2.3.",
+        (NEWEST,)),
+    Difference(
+        'WaveNet: the number of the receptive field',
+        'receptive_field_size is S · 2^L, for S stacks of L layers. The model sees 2 + S (2^L - 1) '
+        'samples.',
+        'The receptive field is 2 + (k - 1) S (2^L - 1), for kernel width k. The row "what a '
+        'changed value reaches" measures it on both sides.',
+        (NEWEST,)),
+    Difference(
+        'WaveNet: most samples are not trained on',
+        'Chunks do not overlap, and the first S · 2^L targets of each are ignored: with his '
+        'defaults, 24 % of the samples are targets. The beginning of a recording never is, so '
+        'generation starts where nothing was trained, and the default --length 4096 is shorter '
+        'than the receptive field.',
+        'Every sample of every recording is a target once in an epoch, with its true context. '
+        'This comparison trains both sides on his chunks.',
+        (NEWEST,)),
+    Difference(
+        'WaveNet: remainders and short recordings are dropped',
+        'preprocess.py drops what is left after the last whole chunk of a recording.',
+        'Recordings have any length.',
+        (NEWEST,)),
+    Difference(
+        'WaveNet: loud sound gets the label -1',
+        'A change of the sampling rate overshoots. What is below -1 then gets the label -1: as a '
+        'target it does not count, and as one-hot input it is the last level.',
+        'Sound beyond [-1, 1] is clipped. This comparison repeats his labels.',
+        (NEWEST,)),
+    Difference(
+        'WaveNet: only mono files of 16 bits are read right',
+        'Every sample is divided by 2^15. Silence of 8 bits becomes level 143, floating samples '
+        'shrink to the middle levels, and stereo fails.',
+        'Files of every width are read; several channels become their mean.',
+        (NEWEST,)),
+    Difference(
+        'WaveNet: a bad file empties the output of its worker',
+        'preprocess.py never looks at the errors of its workers. The order of the files is that '
+        'of the file system.',
+        'A bad file is left out, with a line that names it, or is an error with --strict. The '
+        'order is that of the names.',
+        (NEWEST,)),
+    Difference(
+        'WaveNet: --levels and --label are ignored in places',
+        'The training data has 256 levels whatever --levels says. The model takes the class of '
+        '--label and ignores it.',
+        '--levels counts everywhere. The form paper conditions on the class, as in section 2.5.',
+        (NEWEST,)),
+    Difference(
+        'WaveNet: a sample takes 1 kB',
+        'Inputs are one-hot, float32 of 256 levels, for all data at once.',
+        'Recordings take a byte a sample, and the first layer looks up its weights.',
+        (NEWEST,)),
+    Difference(
+        'WaveNet: kernel width 3 fails',
+        'The crop after a dilated convolution is right for kernel width 2 only.',
+        'Every kernel width is causal.',
+        (NEWEST,)),
+    Difference(
+        'WaveNet: two 1×1 convolutions in a layer',
+        'A layer has one convolution for the residual and one for the skip connection, and the '
+        'output layers see the sum of the skip connections plus the output of the last layer.',
+        "The form paper has one for both, and its output layers see the sum alone, as in the "
+        "paper's figure 4. This comparison uses our form author.",
         (NEWEST,)),
 )
 

@@ -7,6 +7,12 @@ from wavenet.families.gated import model as gated
 # The first arguments of the author's PixelCNN, the same at all commits, and of our models
 PIXELCNN = ['in_channels', 'hidden_dims', 'block_num', 'out_hidden_dims', 'out_dims']
 
+# What tells the WaveNet of his newest commit from earlier ones: the arguments of the model and of
+# the loop of his infer_wavenet.py, which have other inputs at earlier commits
+WAVENET = {'model': ['out_channels', 'hidden_dim', 'out_hidden_dim', 'stacks_num', 'layers_num',
+                     'kernel_width'],
+           'loop': ['sample_fn', 'length', 'count', 'dir', 'rate', 'levels']}
+
 
 class Kind(NamedTuple):
     key: str
@@ -52,6 +58,12 @@ def find(about):
         "the author's repository holds neither of the models that can be compared: its "
         f'constructors are PixelCNN({", ".join(about["pixelcnn"])}) and '
         f'ResidualBlock({", ".join(about["residual_block"])})')
+
+
+def has_wavenet(about):
+    """Whether the author's repository has the WaveNet that can be compared. Args: as of `find`."""
+    theirs = about['wavenet']
+    return bool(theirs) and all(theirs[name] == expected for name, expected in WAVENET.items())
 
 
 def make_classifier(config):

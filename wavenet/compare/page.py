@@ -20,6 +20,7 @@ from wavenet.compare.report import (
 )
 
 TEMPLATE = Path(__file__).with_name('report.html')
+SOUNDS = 2            # of the generated ones, that are shown
 RED, GRAY = np.array([0.8, 0.1, 0.1]), np.array([0.5, 0.5, 0.5])
 
 
@@ -36,11 +37,16 @@ def render(result, scratch):
         verdict=html.escape(VERDICTS[summary['verdict']]),
         mark=_css_class(summary['verdict']),
         headline=first, sides='<br>'.join(others), changes=changes(summary['author']),
-        config=html.escape(', '.join(map('{} {}'.format, *zip(*summary['config'].items())))),
+        config=_config(summary['config']),
         rows='\n'.join(map(_row, summary['rows'])),
         samples=_samples(result.generated, scratch), losses=_losses(summary['losses']),
+        sound=_sound(summary.get('wavenet'), result.sounds),
         masks=_masks(result.numbers, scratch), times=_times(summary['times']),
         known='\n'.join(map(_difference, summary['known'])))
+
+
+def _config(config):
+    return html.escape(', '.join(f'{name} {value}' for name, value in config.items()))
 
 
 def _css_class(verdict):
@@ -57,6 +63,13 @@ def changes(author):
         paragraphs.append('His generation loop needs a GPU. Unchanged, it ends here with '
                           f'{author["cpu_error"]}. So it ran with stand-ins for the names that it '
                           'takes from the GPU.')
+    sound = author['wavenet'] or {}
+    if sound.get('cpu_error'):
+        paragraphs.append("So does infer_wavenet.py's, with "
+                          f'{sound["cpu_error"]}. It ran in the same way.')
+    if sound.get('lacks_cupy'):
+        paragraphs.append('His train_wavenet.py imports CuPy, which only a GPU needs. Without it, '
+                          'an empty module stood in its place.')
     return '\n'.join(f'<p>{html.escape(paragraph)}</p>' for paragraph in paragraphs)
 
 
@@ -112,7 +125,27 @@ def _losses(losses):
     if len(losses) < 2:
         return '<p>The models were not trained.</p>'
     caption = f"The loss before each of {len(losses['here'])} steps. The wide line is the author's."
-    return _figure(caption, charts.curves(losses['author'], losses['here']))
+    return _figure(caption, charts.losses(losses['author'], losses['here']))
+
+
+def _sound(wavenet, generated):
+    """The section on WaveNet: its settings, losses, and the first sounds of both sides. '' if it
+    was not compared."""
+    if not wavenet:
+        return ''
+    parts = ['<h2>WaveNet</h2>', f'<p>Both sides: {_config(wavenet["config"])}.</p>',
+             _losses(wavenet['losses'])]
+    if generated:
+        theirs, ours = (generated[side]['samples'] for side in ('author', 'here'))
+        done = round(float(generated['author']['part']) * ours.shape[1])
+        parts.append('<p>Both sides generate from the same parameters and the same seed. The '
+                     'wide line is the level of each sample of the author\'s'
+                     + ('' if done == ours.shape[1] else ', as far as his loop came') + '.</p>')
+        parts.append('<div class="side-by-side">{}</div>'.format(''.join(
+            _figure(f'sound {n + 1} of {len(ours)}',
+                    charts.curves(theirs[n, :done], ours[n], 'sample', 'level'))
+            for n in range(min(SOUNDS, len(ours))))))
+    return '\n'.join(parts)
 
 
 def _masks(numbers, scratch):

@@ -21,9 +21,9 @@ class Result(NamedTuple):
 def text(summary):
     """The table for a terminal, up to 80 columns wide."""
     lines = headline(summary) + ['']
-    lines.append(f'{"":<42} {"difference":>12} {"tolerance":>10}  verdict')
+    lines.append(f'{"":<43} {"difference":>11} {"tolerance":>10}  verdict')
     for row in summary['rows']:
-        lines.append(f'{row["name"]:<42} {number(row["difference"]):>12} '
+        lines.append(f'{row["name"]:<43} {number(row["difference"]):>11} '
                      f'{number(row["tolerance"]):>10}  {row["verdict"]}')
         if row['verdict'] != verdicts.AGREES:
             lines.append(textwrap.fill(': '.join(filter(None, (row['measure'], row['detail']))), 80,
@@ -47,8 +47,11 @@ def headline(summary):
     """Lines that say what was compared: the model and the commit, and the versions on each side."""
     def versions(side):
         return 'Python {python}, Chainer {chainer}, NumPy {numpy}'.format(**summary[side])
-    return [f'{summary["model"]}, {summary["author"]["commit"]}',
-            f'the author: {versions("author")}', f'here: {versions("here")}']
+    lines = [f'{summary["model"]}, {summary["author"]["commit"]}',
+             f'the author: {versions("author")}', f'here: {versions("here")}']
+    if summary['author']['wavenet'] and 'wavenet' not in summary:
+        lines.append('his WaveNet is not that of his newest commit: it was not compared')
+    return lines
 
 
 def number(value):
