@@ -169,6 +169,185 @@ def generate_and_save_samples(sample_fn, height, width, channels, count, filenam
     scipy.misc.toimage(samples.data[0, 0], cmin=0, cmax=1).save(filename)
 '''
 
+# More of the newest commit: WaveNet, to be added to the files above, which need GATED, too
+WAVENET_MODEL = '''
+class Causal(L.DilatedConvolution2D):
+    def __init__(self, in_channels, out_channels, dilate, pad):
+        super().__init__(in_channels, out_channels, [1, 2], pad=[0, pad], dilate=[1, dilate])
+
+    def __call__(self, x):
+        return super().__call__(x)[:, :, :, :x.data.shape[3]]
+
+
+class Layer(chainer.Chain):
+    def __init__(self, size, dilate):
+        super().__init__(gated_conv=Causal(size, 2 * size, dilate, dilate),
+                         res_conv=L.Convolution2D(size, size, 1),
+                         skip_conv=L.Convolution2D(size, size, 1))
+
+    def __call__(self, x):
+        tanh, sigmoid = F.split_axis(self.gated_conv(x), 2, axis=1)
+        h = F.tanh(tanh) * F.sigmoid(sigmoid)
+        return x + self.res_conv(h), self.skip_conv(h)
+
+
+class WaveNet(chainer.Chain):
+    def __init__(self, out_channels, hidden_dim, out_hidden_dim, stacks_num, layers_num,
+                 kernel_width):
+        super().__init__(
+            conv1=Causal(out_channels, hidden_dim, 1, 2),
+            stacks=chainer.ChainList(*[
+                chainer.ChainList(*[Layer(hidden_dim, 2 ** n) for n in range(layers_num)])
+                for _ in range(stacks_num)]),
+            conv2=L.Convolution2D(hidden_dim, out_hidden_dim, 1),
+            conv3=L.Convolution2D(out_hidden_dim, out_channels, 1))
+
+    def __call__(self, x, label):
+        x, total = self.conv1(x), 0
+        for stack in self.stacks:
+            for layer in stack:
+                x, skip = layer(x)
+                total = total + skip
+        h = self.conv3(F.relu(self.conv2(F.relu(x + total))))
+        return h[:, :, :, None]
+'''
+
+WAVENET_UTILS = '''
+import os
+import wave
+
+
+def mulaw(audio, mu=255):
+    return np.copysign(np.log1p(mu * abs(audio)) / np.log1p(mu), audio)
+
+
+def inverse_mulaw(data, mu=255):
+    return np.copysign(((mu + 1) ** abs(data) - 1) / mu, data)
+
+
+def wav_to_float(audio, bits=16):
+    return audio / 2 ** (bits - 1)
+
+
+def receptive_field_size(layers, stacks):
+    return stacks * 2 ** layers
+
+
+def resample(sound, up, down):
+    up, down = up // np.gcd(up, down), down // np.gcd(up, down)
+    if up == down:
+        return sound
+    n = np.arange(-10 * max(up, down), 10 * max(up, down) + 1)
+    taps = np.sinc(n / max(up, down)) * np.kaiser(len(n), 5)
+    stuffed = np.zeros(len(sound) * up)
+    stuffed[::up] = sound
+    return up * np.convolve(stuffed, taps / taps.sum())[len(n) // 2:][:len(stuffed):down]
+
+
+def chunks(filename, rate, length):
+    with wave.open(filename) as file:
+        sound = np.frombuffer(file.readframes(file.getnframes()), 'i2')
+        values = mulaw(wav_to_float(resample(sound, rate, file.getframerate()))) * 0.5 + 0.5
+    return values[:len(values) // length * length].reshape(-1, length)
+
+
+class VCTK:
+    def __init__(self, root_dir, receptive_field_size):
+        names = [name for name in os.listdir(root_dir) if 'vctk_' in name]
+        data = np.concatenate([np.load(open(os.path.join(root_dir, name), 'rb'))
+                               for name in names])
+        labels = quantisize(data, 256)
+        self.data = np.eye(256, dtype='f')[labels].transpose(0, 2, 1)[:, :, None]
+        self.labels = labels[:, None, None]
+        self.labels[..., :receptive_field_size] = -1
+
+    def __len__(self):
+        return len(self.data)
+
+    def __getitem__(self, index):
+        return self.data[index], self.labels[index], np.array(0)
+'''
+
+PREPROCESS = '''
+import argparse
+import glob
+import os
+
+import numpy as np
+
+from wavenet import utils
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ('data', 'output'):
+        parser.add_argument('--' + name)
+    for name in ('workers', 'stacks_num', 'layers_num', 'target_length'):
+        parser.add_argument('--' + name, type=int)
+    args = parser.parse_args()
+    length = utils.receptive_field_size(args.layers_num, args.stacks_num) + args.target_length
+    with open(os.path.join(args.output, 'vctk_0'), 'wb') as file:
+        np.save(file, np.concatenate([utils.chunks(name, 8000, length) for name in glob.glob(
+            os.path.join(args.data, '*.wav'))]))
+'''
+
+TRAIN_WAVENET = '''
+import argparse
+
+import chainer
+import cupy
+from chainer.training import extensions, triggers
+
+from wavenet import models, utils
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ('data', 'out'):
+        parser.add_argument('--' + name)
+    for name in ('epoch', 'batchsize', 'hidden_dim', 'out_hidden_dim', 'stacks_num', 'layers_num'):
+        parser.add_argument('--' + name, type=int)
+    args = parser.parse_args()
+    model = models.Classifier(models.WaveNet(
+        256, args.hidden_dim, args.out_hidden_dim, args.stacks_num, args.layers_num, 2))
+    optimizer = chainer.optimizers.Adam()
+    optimizer.setup(model)
+    optimizer.add_hook(chainer.optimizer.GradientClipping(1.0))
+    data = utils.VCTK(args.data, utils.receptive_field_size(args.layers_num, args.stacks_num))
+    iterator = chainer.iterators.SerialIterator(data, args.batchsize)
+    trainer = chainer.training.Trainer(chainer.training.StandardUpdater(iterator, optimizer),
+                                       (args.epoch, 'epoch'), out=args.out)
+    trainer.extend(extensions.LogReport())
+    trainer.extend(extensions.snapshot())
+    trainer.extend(extensions.snapshot_object(model.predictor, 'wavenet_{.updater.iteration}'),
+                   trigger=triggers.MinValueTrigger('main/nll'))
+    trainer.run()
+'''
+
+INFER_WAVENET = '''
+import os
+import wave
+
+import chainer
+import chainer.functions as F
+import numpy as np
+
+from wavenet import utils
+
+
+def generate_and_save_samples(sample_fn, length, count, dir, rate, levels):
+    samples = chainer.Variable(
+        chainer.cuda.cupy.zeros([count, levels, 1, length], dtype='float32'))
+    for i in range(length):
+        p = F.softmax(sample_fn(samples))[:, :, 0, 0, i].data.get()
+        samples.data[:, :, 0, i] = chainer.cuda.cupy.eye(levels)[utils.sample_from(p)]
+    values = samples.data[:, :, 0].argmax(axis=1) / (levels - 1) * 2 - 1
+    for n, sound in enumerate((utils.inverse_mulaw(values) * 32767).astype('i2')):
+        with wave.open(os.path.join(dir, 'sample_{}.wav'.format(n)), 'wb') as file:
+            file.setparams((1, 2, rate, length, 'NONE', None))
+            file.writeframes(sound.tobytes())
+'''
+
 FILES = {'wavenet/__init__.py': '', 'wavenet/models.py': MODELS, 'wavenet/utils.py': UTILS,
          'infer.py': INFER}
 
@@ -176,10 +355,23 @@ FILES = {'wavenet/__init__.py': '', 'wavenet/models.py': MODELS, 'wavenet/utils.
 def write(folder, *faults):
     """Writes the repository. Each fault is a text in its files and the text that replaces it."""
     (folder / 'wavenet').mkdir(parents=True)
-    files = dict(FILES)
+    _write(folder, dict(FILES), faults)
+    return folder
+
+
+def _write(folder, files, faults):
     for text, fault in faults:
         name, = [name for name, content in files.items() if text in content]
         files[name] = files[name].replace(text, fault)
     for name, content in files.items():
         (folder / name).write_text(content)
+
+
+def write_newest(folder, *faults):
+    """Writes the repository with Gated PixelCNN and WaveNet. `faults` as of `write`."""
+    write(folder)
+    files = {'wavenet/models.py': MODELS + GATED + WAVENET_MODEL,
+             'wavenet/utils.py': UTILS + WAVENET_UTILS, 'preprocess.py': PREPROCESS,
+             'train_wavenet.py': TRAIN_WAVENET, 'infer_wavenet.py': INFER_WAVENET}
+    _write(folder, files, faults)
     return folder

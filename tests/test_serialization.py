@@ -88,6 +88,35 @@ def test_the_authors_gated_files_load():
     assert snapshot.about == sizes
 
 
+def test_the_authors_files_of_wavenet_load():
+    sizes = dict(out_dims=256, hidden_dim=2, out_hidden_dim=3, stacks_num=2, layers_num=3,
+                 kernel_width=2, num_classes=0, form='author')
+    model = serialization.load_model(os.path.join(DATA, 'author_wavenet_2'), data='sound')
+    snapshot = serialization.load_model(os.path.join(DATA, 'author_wavenet_snapshot_iter_2'),
+                                        data='sound')
+    assert model.about == snapshot.about == model.config.to_json() == sizes
+    check_equal(model, snapshot)
+    with np.load(os.path.join(DATA, 'author_wavenet_2')) as npz:
+        assert {'/' + name for name in npz.files} == parameters(model).keys()
+        assert all((parameters(model)['/' + name] == npz[name]).all() for name in npz.files)
+
+
+@pytest.mark.parametrize('name', ['author_wavenet_2', 'author_wavenet_snapshot_iter_2'])
+def test_the_authors_wavenet_is_no_model_of_images(name):
+    with pytest.raises(ValueError, match='a WaveNet is a model of sound, not of images'):
+        serialization.load_model(os.path.join(DATA, name), data='images')
+
+
+def test_the_authors_load_npz_reads_our_file_of_wavenet(tmp_path):
+    model = serialization.load_model(os.path.join(DATA, 'author_wavenet_2'))
+    path = str(tmp_path / 'model.npz')
+    serialization.save_model(path, model)
+    assert serialization.load_model(path).config == model.config
+    other = type(model)(256, 2, 3, 2, 3, form='author')
+    chainer.serializers.load_npz(path, other)
+    check_equal(model, other)
+
+
 class Evil:
     def __reduce__(self):
         return os.mkdir, ('pwned',)
@@ -237,7 +266,8 @@ def test_a_snapshot_of_other_settings_is_refused(tmp_path, random_model):
         snapshots.load_trainer(path, make_trainer(random_model(), levels=2))
 
 
-@pytest.mark.parametrize('name', ['author_snapshot_iter_2', 'author_gated_snapshot_iter_2'])
+@pytest.mark.parametrize('name', ['author_snapshot_iter_2', 'author_gated_snapshot_iter_2',
+                                  'author_wavenet_snapshot_iter_2'])
 def test_the_authors_snapshot_can_draw_and_not_train(name):
     model = serialization.load_model(os.path.join(DATA, name))
     with pytest.raises(ValueError, match='this train.py did not write it'):

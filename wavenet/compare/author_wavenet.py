@@ -3,10 +3,10 @@ import os
 import sys
 import time
 import types
+import wave
 
 import chainer
 import numpy as np
-import scipy.io.wavfile as wavfile
 
 from . import steps
 from .on_host import cupy_on_host, softmax_on_host
@@ -136,12 +136,18 @@ class AuthorWaveNet:
                                          config['rate'], config['levels'])
         if starts[-1] - starts[0] <= config['seconds']:
             starts.append(time.perf_counter())
-        sounds = [wavfile.read(os.path.join(folder, 'sample_{}.wav'.format(n)))[1]
+        sounds = [read_wav(os.path.join(folder, 'sample_{}.wav'.format(n)))
                   for n in range(config['sounds'])]
         generated = steps.Generated(
             samples.argmax(axis=1)[:, 0].astype('i'), (len(starts) - 1) / config['length'],
             np.diff(starts) * config['length'])
         return generated, np.array(sounds)
+
+
+def read_wav(path):
+    """The samples of a mono .wav file of 16 bits, int16 (T,)."""
+    with wave.open(path) as file:
+        return np.frombuffer(file.readframes(file.getnframes()), '<i2')
 
 
 def error_on_cpu(loop):

@@ -9,7 +9,7 @@ from wavenet.data import author_sound, sound
 LEVELS = 256        # his VCTK knows no others, whatever --levels says
 RATE = author_sound.RATE
 BATCHES = 8         # the most there are; more optimizer steps use them again
-RATES = {'same': RATE, 'half': 2 * RATE, 'odd': 11025}     # recordings, and their samples a second
+RATES = {'first': RATE, 'second': 16000, 'third': 12000}     # recordings, samples a second
 
 SHOWN = ('levels', 'hidden_dim', 'out_hidden_dim', 'stacks_num', 'layers_num', 'target_length',
          'batchsize', 'iteration', 'learning_rate', 'clip', 'weight_decay', 'sounds', 'length',
