@@ -1,21 +1,18 @@
 """`python -m wavenet.compare` with a repository that has the interface of the author's."""
 import ast
 import html.parser
-import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 import author_stand_in
-from fork_author import ROOT, Forks
-from wavenet.compare import checkout, differences, page, sides, tasks
-from wavenet.compare.__main__ import main
-from wavenet.compare.ours import Ours
+from comparing import Done, contents, read_summary
+from fork_author import ROOT
+from wavenet.compare import checkout, differences, page, sides
 
 SMALL = ('--hidden_dim', 6, '--blocks_num', 2, '--out_hidden_dim', 5, '--batchsize', 4,
          '--iteration', 9, '--count', 2)
@@ -25,56 +22,6 @@ COMPARED = ['parameters', 'masks', 'binarize', 'quantisize', 'convert_to_rgb', '
             '9 optimizer steps, float64', 'parameters after them', '8 optimizer steps, float32',
             '9 optimizer steps, float32', "the author's model, loaded here",
             "the author's snapshot, loaded here", 'our model, loaded there', 'generation']
-
-
-class Done(NamedTuple):
-    status: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture(autouse=True)
-def python_writes_bytecode(monkeypatch):
-    """Nothing but the command itself keeps bytecode out of the author's checkout."""
-    monkeypatch.delenv('PYTHONDONTWRITEBYTECODE', raising=False)
-
-
-@pytest.fixture(scope='session')
-def forks():
-    forks = Forks()
-    yield forks
-    forks.close()
-
-
-@pytest.fixture
-def fast_sides(forks, monkeypatch):
-    """Our side runs in this process, the author's side in a fork of one that knows Chainer."""
-    run_process = sides.run_process
-
-    def run(command, environment, folder):
-        if command[1:3] == ['-m', 'wavenet.compare.ours']:
-            tasks.run(Ours(), *command[3:])
-            return subprocess.CompletedProcess(command, 0, stderr=b'')
-        if command[0] == sys.executable:
-            return forks.run(command, environment, folder)
-        return run_process(command, environment, folder)
-
-    monkeypatch.setattr(sides, 'run_process', run)
-
-
-@pytest.fixture
-def compare(fast_sides, tmp_path, monkeypatch, capsys):
-    """Runs the command in this process, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*args):
-        monkeypatch.setattr(sys, 'argv', ['compare', *map(str, args)])
-        try:
-            status = main()
-        except SystemExit as error:
-            status = error.code
-        return Done(status, *capsys.readouterr())
-    return run
 
 
 @pytest.fixture
@@ -87,15 +34,6 @@ def compare_in_processes(tmp_path):
             text=True)
         return Done(done.returncode, done.stdout, done.stderr)
     return run
-
-
-def read_summary(folder):
-    return json.loads((folder / 'comparison' / 'comparison.json').read_text())
-
-
-def contents(folder):
-    return {str(path): (path.stat().st_mtime_ns, path.is_dir() or path.read_bytes())
-            for path in folder.glob('**/*')}
 
 
 def check_page(page, rows):
@@ -329,7 +267,8 @@ def test_generation_without_a_gpu_is_tried(fast_sides, tmp_path, fault, fails):
     assert ('His generation loop needs a GPU' in page.changes(about)) == fails
 
 
-@pytest.mark.parametrize('name', ['author.py', 'old_names.py', 'tasks.py'])
+@pytest.mark.parametrize('name', ['author.py', 'author_wavenet.py', 'old_names.py', 'on_host.py',
+                                  'sound_tasks.py', 'steps.py', 'tasks.py'])
 def test_the_files_of_the_authors_side_keep_to_python_3_5(name):
     source = Path(sides.__file__).with_name(name).read_text()
     tree = ast.parse(source, feature_version=(3, 5))
