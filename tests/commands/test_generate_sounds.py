@@ -1,4 +1,6 @@
 """generate.py from models of sound: .wav files, pictures, arrays, continuations."""
+import os
+
 import numpy as np
 import pytest
 import soundfile
@@ -6,7 +8,7 @@ from PIL import Image
 
 from data.sounds import waves
 from families.wavenet.test_model import random_wavenet
-from helpers import check_error
+from helpers import DATA, check_error
 from wavenet import sampling, serialization, sounds
 from wavenet.data.sound import sound_of_levels
 from wavenet.data.sound_files import read_sound_file
@@ -45,6 +47,17 @@ def test_sounds_one_after_the_other_and_their_picture(generate, form):
         assert (sound[:200] == sound_of_levels(np.rint(samples[0] * 15), 16)).all()
     with Image.open('sound.png') as image:
         assert len(np.unique(image)) > 50 and image.size[1] > 400
+
+
+@pytest.mark.parametrize('name', ['author_wavenet_2', 'author_wavenet_snapshot_iter_2'])
+def test_the_authors_files_generate_sound(generate, name):
+    path = os.path.join(DATA, name)
+    result = generate('--model', path, '--length', 60, '--number', 1)
+    assert (result.returncode, result.stdout) == (0, 'sound.wav\n'), result.stderr
+    sound, rate = soundfile.read('sound.wav', dtype='int16')
+    samples = sampling.generate(serialization.load_model(path, data='sound'), (1, 60), 3)[0]
+    assert rate == 8000 and (sound == sound_of_levels(np.rint(samples * 255))).all()
+    assert len(np.unique(sound)) > 30
 
 
 def test_the_loop_the_ranks_and_the_batches_give_the_same(generate, tmp_path):

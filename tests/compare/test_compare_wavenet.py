@@ -124,6 +124,10 @@ def test_his_loop_ends_at_the_time_limit(fast_sides, tmp_path):
     for name in ('generation', '.wav files of the sounds'):
         assert by_name[name].verdict == 'agrees'
     assert by_name['generation'].detail == f'{round(part * 400)} samples of each of 4 sounds'
+    theirs, ours = (found.generated[side]['samples'] for side in ('author', 'here'))
+    done = round(part * 400)
+    assert (theirs[:, :done] == ours[:, :done]).all()
+    assert (theirs[:, done] != ours[:, done]).any()       # no longer his model's
     wavenet = {'config': found.config, 'losses': found.losses}
     assert 'as far as his loop came' in page._sound(wavenet, found.generated)
 

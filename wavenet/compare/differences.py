@@ -103,7 +103,7 @@ DIFFERENCES = (
     Difference(
         'WaveNet: only mono files of 16 bits are read right',
         'Every sample is divided by 2^15. Silence of 8 bits becomes level 143, floating samples '
-        'shrink to the middle levels, and stereo fails.',
+        'become levels 127 and 128, and stereo fails.',
         'Files of every width are read; several channels become their mean.',
         (NEWEST,)),
     Difference(
