@@ -1,10 +1,13 @@
 """What the outputs of a network mean: the distribution of the next value.
 
-A network has some outputs for each value of an image. A distribution turns them into probabilities
-of the levels {0, …, levels - 1}, and so into a loss (`nll`) and into samples (`draw`).
+A network has some outputs for each value of an image, or for each pixel. A distribution turns them
+into probabilities of the levels {0, …, levels - 1}, and so into a loss (`nll`) and into samples
+(`draw`).
 """
 import chainer.functions as F
 from chainer import backend
+
+from wavenet.functions import logistic_mixture
 
 
 class Categorical:
@@ -14,9 +17,12 @@ class Categorical:
         levels: values that can occur.
         outputs: outputs of the network for each value.
         uniforms_per_step: random numbers that `draw` takes for each value.
+        of_pixels: whether outputs, and what `draw` samples at once, are of all colours of a pixel:
+            outputs are (B, outputs, H, W) then, and not (B, outputs, C, H, W).
     """
 
     uniforms_per_step = 1
+    of_pixels = False
 
     def __init__(self, levels):
         self.levels = self.outputs = levels
@@ -69,6 +75,54 @@ class Bernoulli(Categorical):
         p[:, 1:] = xp.tanh(outputs * 0.5) * 0.5 + 0.5      # the sigmoid, without overflow
         p[:, :1] = 1 - p[:, 1:]
         return p
+
+
+class LogisticMixture:
+    """A mixture of discretized logistics for all colours of a pixel (PixelCNN++, arXiv 1701.05517).
+
+    See `wavenet.functions.logistic_mixture` for the order of the outputs. In both methods, the form
+    'openai' is that of github.com/openai/pixel-cnn, to compare with its numbers.
+
+    Args:
+        levels: values that can occur, at least 2.
+        channels: colours of a pixel, 1 or 3.
+        components: logistics of the mixture.
+
+    Attributes: as of `Categorical`, and the arguments.
+    """
+
+    of_pixels = True
+
+    def __init__(self, levels, channels, components):
+        self.levels, self.channels, self.components = levels, channels, components
+        self.outputs = logistic_mixture.count_outputs(channels, components)
+        self.uniforms_per_step = components + channels
+
+    def nll(self, outputs, targets, form='exact'):
+        """As `Categorical.nll`, with outputs (B, outputs, H, W).
+
+        A pixel with a target of -1 does not count. The form 'openai' is an approximation: the
+        probabilities of its levels do not quite sum to 1.
+        """
+        forms = {'exact': logistic_mixture.logistic_mixture_nll,
+                 'openai': logistic_mixture.approximate_nll}
+        return _sum_per_image(forms[form](outputs, targets, self.levels))
+
+    def draw(self, outputs, uniforms, form='exact'):
+        """Samples one pixel for each row of outputs.
+
+        Args:
+            outputs: floating (B, outputs).
+            uniforms: float64 (uniforms_per_step, B) in [0, 1): one for each component, then one for
+                each colour.
+            form: 'exact', or 'openai' for values that are not rounded to levels. A colour depends
+                on the colours before it as they are returned.
+
+        Returns: integer (B, C), the levels; where an output is not finite, the number `levels`, out
+            of range. In the form 'openai', float64 (B, C) in [-1, 1].
+        """
+        return logistic_mixture.draw(outputs, uniforms, self.levels, self.channels,
+                                     rounded=form == 'exact')
 
 
 def of_outputs(outputs):
