@@ -8,6 +8,8 @@ import numpy as np
 
 from wavenet.families import registry
 from wavenet.families.gated.model import GatedPixelCNN
+from wavenet.families.pixelcnn_pp.config import layers, plan
+from wavenet.families.pixelcnn_pp.model import PixelCNNPP
 from wavenet.families.wavenet.model import recognize as wavenet_config
 from wavenet.models import PixelCNN
 
@@ -50,6 +52,51 @@ def wavenet(npz, tag):
     return set_parameters(model, npz, tag)
 
 
+def pixelcnn_pp(npz, tag):
+    """Files of openai/pixel-cnn (TensorFlow), and of pclucas14/pixel-cnn-pp (PyTorch)."""
+    sizes = [int(npz[f'config/{name}']) for name in (
+        'channels', 'nr_resnet', 'nr_filters', 'nr_logistic_mix')]
+    num_classes = int(npz['config/classes']) if 'config/classes' in npz else 0
+    model = PixelCNNPP(*sizes, num_classes=num_classes)
+    if 'params/u_init.conv.bias' in npz:
+        npz = {f'params/{name}': array for name, array in from_pytorch(npz, model.config).items()}
+    return set_parameters(model, npz, tag)
+
+
+def pytorch_names(config):
+    """The module of PyTorch for each layer: names of openai's → names of pclucas14's."""
+    of_model = plan(config)
+    modules = {layer.name: f'{name}.conv' for layer, name in zip(
+        of_model.first, ('u_init', 'ul_init.0', 'ul_init.1'))}
+    modules[of_model.output.name] = 'nin_out.lin_a'
+    for way, size, levels in (('up', 'downsize', of_model.up), ('down', 'upsize', of_model.down)):
+        for n, level in enumerate(levels):
+            for r, pair in enumerate(level.blocks):
+                for stream, block in zip(('u', 'ul'), pair):
+                    for part, layer in zip(('conv_input.conv', 'nin_skip.lin_a', 'conv_out.conv'),
+                                           block[:3]):
+                        if layer:
+                            modules[layer.name] = f'{way}_layers.{n}.{stream}_stream.{r}.{part}'
+            for stream, layer in zip(('u', 'ul'), level.resize or ()):
+                modules[layer.name] = (f'{size}_{stream}_stream.{n}.'
+                                       f'{"conv" if size == "downsize" else "deconv"}')
+    return modules
+
+
+def from_pytorch(npz, config):
+    """The parameters of a file of pclucas14's, under openai's names."""
+    modules, params = pytorch_names(config), {}
+    for layer in layers(config):
+        V, g, b = [npz[f'params/{modules[layer.name]}.{name}']
+                   for name in ('weight_v', 'weight_g', 'bias')]
+        if layer.is_transposed:                              # PyTorch has a g for each input map
+            V = V * (g / np.sqrt((V ** 2).sum(axis=(1, 2, 3), keepdims=True)))
+            g = np.sqrt((V ** 2).sum(axis=(0, 2, 3)))
+        params[f'{layer.name}/V'] = V.T if layer.kind == 'dense' else V.transpose(2, 3, 1, 0)
+        params[f'{layer.name}/g'], params[f'{layer.name}/b'] = g.ravel(), b
+    return params
+
+
 def set_parameters(model, npz, tag):
     """Gives a model the parameters of a file, which must be those of such a model."""
     prefix = f'{tag}/params' if tag else 'params'
@@ -63,5 +110,5 @@ def set_parameters(model, npz, tag):
     return model
 
 
-BUILDERS = {'pixelcnn': pixelcnn, 'gated': gated, 'wavenet': wavenet}
+BUILDERS = {'pixelcnn': pixelcnn, 'gated': gated, 'pixelcnn++': pixelcnn_pp, 'wavenet': wavenet}
 assert BUILDERS.keys() <= {*registry.FAMILIES, *registry.SOUND_FAMILIES}

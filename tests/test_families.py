@@ -1,4 +1,5 @@
 """What holds for every family: the tests run over the registry, so a new family gets them, too."""
+import dataclasses
 import itertools
 import json
 
@@ -18,15 +19,20 @@ SHAPE = 4, 5        # height and width of the images
 
 
 def configs(name, channels, levels, labels=False):
-    """Small configs of a family: one for each choice of each option that has choices; none with
-    `labels` if it takes intensities only."""
+    """Small configs of a family: one for each choice of each option that has choices, one more for
+    each switch; none with `labels` if it takes intensities only, nor with 1 level, for a logit that
+    a value is 1, if it has no such models."""
     if labels and not registry.get(name).takes_labels:
+        return
+    if levels == 1 and not registry.get(name).takes_loss:
         return
     numbers, choices = [], [()]
     for option in registry.get(name).options:
         flag = option.flags[0]
         if option.choices:
             choices = [words + (flag, choice) for words in choices for choice in option.choices]
+        elif option.default is False:
+            choices += [words + (flag,) for words in choices[:1]]
         else:
             numbers += [flag, str(max(SIZE, option.least))]
     loss = ['--loss', 'sigmoid', '--levels', '2'] if levels == 1 else ['--levels', str(levels)]
@@ -74,6 +80,18 @@ def random_images(model, batch, seed=0):
     return (targets / (levels - 1)).astype('f')
 
 
+def outputs_shape(model, batch):
+    """Of the outputs for a batch of images: they are of pixels, or of each colour."""
+    colours = () if model.distribution.of_pixels else (model.in_channels,)
+    return (batch, model.distribution.outputs, *colours, *SHAPE)
+
+
+def place_of(step):
+    """The place of a step's outputs, an index of (C, H, W), or of (H, W) where it is a pixel."""
+    row, column, *colour = step
+    return (*colour, row, column)
+
+
 def outputs_of(model, x):
     """The outputs for images, on the host."""
     with chainer.no_backprop_mode(), chainer.using_config('train', False):
@@ -88,7 +106,7 @@ def test_shapes_are_those_of_the_parameters(model):
 def test_the_outputs_fit_the_distribution(model):
     x = random_images(model, 2)
     outputs = outputs_of(model, x)
-    assert outputs.shape == (2, model.distribution.outputs, model.in_channels, *SHAPE)
+    assert outputs.shape == outputs_shape(model, 2)
     assert outputs.dtype == np.float32
 
 
@@ -96,14 +114,15 @@ def test_no_output_depends_on_its_own_or_a_later_value(model):
     """Bit for bit: each value is changed, one after the other."""
     x = random_images(model, 1)
     before = outputs_of(model, x)
-    order = list(PlainState(model, x, None).steps)
+    state = PlainState(model, x, None)
+    order = list(state.steps)
     some_output_has_changed = False
-    for number, (i, j, k) in enumerate(order):
+    for number, step in enumerate(order):
         changed = x.copy()
-        changed[:, k, i, j] = changed[:, k, i, j] + 1
-        differs = (outputs_of(model, changed) != before).any(axis=(0, 1))          # (C, H, W)
-        for row, column, color in order[:number + 1]:
-            assert not differs[color, row, column], f'{(row, column, color)} sees {(i, j, k)}'
+        changed[0][state.place(step)] += 1                   # one colour, or all of a pixel
+        differs = (outputs_of(model, changed) != before).any(axis=(0, 1))  # (C, H, W), or (H, W)
+        for earlier in order[:number + 1]:
+            assert not differs[place_of(earlier)], f'{earlier} sees {step}'
         some_output_has_changed |= differs.any()
     assert some_output_has_changed
 
@@ -127,10 +146,10 @@ def test_cached_outputs_equal_those_of_the_network(model):
     expected = outputs_of(model, x)
     state = family.cache(model, x.copy(), class_ids_of(model, len(x)), 1)
     for step in state.steps:
-        i, j, k = step
-        difference = abs(state.outputs(step) - expected[:, :, k, i, j]).max()
+        there = expected[(slice(None), slice(None), *place_of(step))]
+        difference = abs(state.outputs(step) - there).max()
         assert difference <= 1e-5 * max(1, abs(expected).max())
-        state.put(step, x[:, k, i, j])
+        state.put(step, x[(slice(None), *state.place(step))])
 
 
 def test_given_rows_stay_and_the_rest_is_as_without_a_cache(model):
@@ -161,6 +180,8 @@ def test_a_temperature_divides_the_logits(model):
     shape = 4, model.in_channels, *SHAPE
     expected = sampling.generate(model, shape, 0, temperature=0.5)
     assert (expected != sampling.generate(model, shape, 0)).any()
+    if model.distribution.of_pixels:                       # it is not only the logits that change
+        return
     for parameter in (model.conv4.W, model.conv4.b):       # the last layer makes the logits
         parameter.array *= 2
     assert (sampling.generate(model, shape, 0) == expected).all()
@@ -209,10 +230,12 @@ def test_a_file_whose_config_is_not_that_of_its_parameters_is_refused(model, tmp
     with np.load(path) as npz:
         arrays = {name: npz[name] for name in npz.files}
     about = json.loads(str(arrays['config']))
+    free = {field.name: range(field.metadata['least'], field.metadata['most'] + 1)
+            for field in dataclasses.fields(model.config) if field.metadata.get('most')}
     for name, value in model.config.to_json().items():
         another = value + 1 if type(value) is int else 'other'
         for wrong in (10 ** 9, 0, -1, True, None, '3', another):
-            if wrong is value:
+            if wrong is value or type(wrong) is int and wrong in free.get(name, ()):
                 continue
             arrays['config'] = np.array(json.dumps(dict(about, **{name: wrong})))
             np.savez(path, **arrays)
@@ -262,7 +285,7 @@ def test_the_gpu_computes_what_the_cpu_computes(model):
 
 def test_an_empty_batch(model):
     x = random_images(model, 2)[:0]
-    assert outputs_of(model, x).shape == (0, model.distribution.outputs, model.in_channels, *SHAPE)
+    assert outputs_of(model, x).shape == outputs_shape(model, 0)
 
 
 def test_likelihood_is_the_mean_of_what_the_distribution_says(model):
@@ -284,7 +307,7 @@ def options(request):
     words = ['--model', request.param, '--dataset', 'digits', '--channels', '1', '--levels', '4',
              '--batchsize', '4', '--test_limit', '8', '--interval', '2', '--average', '0.9']
     for option in registry.get(request.param).options:
-        if not option.choices:
+        if not option.choices and option.default is not False:
             words += [option.flags[0], str(max(SIZE, option.least))]
     return words
 

@@ -3,9 +3,13 @@ import dataclasses
 from dataclasses import dataclass
 
 
-def size(least=1):
-    """A field of a `Config`: a whole number, not smaller than `least`."""
-    return dataclasses.field(metadata={'least': least})
+def size(least=1, most=None):
+    """A field of a `Config`: a whole number, not smaller than `least`.
+
+    A number on which no parameter's shape depends also has a largest value, `most`: no file can
+    contradict it, and nothing of its size is made from it.
+    """
+    return dataclasses.field(metadata={'least': least, 'most': most})
 
 
 def flag():
@@ -19,7 +23,7 @@ class Config:
     """The sizes of a model: what its constructor takes and its file records.
 
     Subclasses are frozen dataclasses. Raises: ValueError for a field made by `size` that is not a
-    whole number or is too small.
+    whole number, too small or too large.
 
     Attributes:
         one_hot: whether pixels are labels, not intensities, and the first layer has a column of
@@ -34,8 +38,11 @@ class Config:
         for field in dataclasses.fields(self):
             if 'least' in field.metadata:
                 value, least = getattr(self, field.name), field.metadata['least']
+                most = field.metadata['most']
                 if value != int(value) or value < least:
                     raise ValueError(f'{field.name} must be at least {least}, got {value}')
+                if most and value > most:
+                    raise ValueError(f'{field.name} must be at most {most}, got {value}')
                 object.__setattr__(self, field.name, int(value))  # not NumPy's int, for JSON
 
     @classmethod

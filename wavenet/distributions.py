@@ -4,6 +4,8 @@ A network has some outputs for each value of an image, or for each pixel. A dist
 into probabilities of the levels {0, …, levels - 1}, and so into a loss (`nll`) and into samples
 (`draw`).
 """
+import math
+
 import chainer.functions as F
 from chainer import backend
 
@@ -44,6 +46,11 @@ class Categorical:
         p = xp.exp(outputs - outputs.max(axis=1, keepdims=True))
         p /= p.sum(axis=1, keepdims=True)
         return p
+
+    def at_temperature(self, outputs, temperature):
+        """The outputs (B, outputs) of the distribution at a temperature: its logits divided by it.
+        """
+        return outputs / temperature
 
     def draw(self, outputs, uniforms):
         """Samples one value for each row of logits.
@@ -107,6 +114,14 @@ class LogisticMixture:
         forms = {'exact': logistic_mixture.logistic_mixture_nll,
                  'openai': logistic_mixture.approximate_nll}
         return _sum_per_image(forms[form](outputs, targets, self.levels))
+
+    def at_temperature(self, outputs, temperature):
+        """As of `Categorical`; the scales of the components are multiplied by it, too."""
+        outputs = outputs.copy()
+        logits, _, log_scales, _ = logistic_mixture.split(outputs, self.channels)   # views
+        logits /= temperature
+        log_scales += math.log(temperature)
+        return outputs
 
     def draw(self, outputs, uniforms, form='exact'):
         """Samples one pixel for each row of outputs.

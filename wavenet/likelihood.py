@@ -114,9 +114,10 @@ def pixel_nats(model, dataset, numbers, classes=None):
             chainer.using_config('train', False):
         nats = []
         for ids in of_class:
-            outputs = model(x, ids).array                           # (B, outputs, C, H, W)
-            each = model.xp.moveaxis(outputs, (3, 4), (1, 2)).reshape(
-                (-1, outputs.shape[1], colors, 1, 1))               # (B · H · W, outputs, C, 1, 1)
+            outputs = model(x, ids).array
+            # (B · H · W, outputs, C, 1, 1), or without C where outputs are of pixels
+            each = model.xp.moveaxis(outputs, (-2, -1), (1, 2)).reshape(
+                (-1, *outputs.shape[1:-2], 1, 1))
             values = model.xp.moveaxis(targets, 1, 3).reshape(-1, colors, 1, 1)
             nats.append(np.concatenate(batch_nats(model.distribution, each, values)))
     nats = np.array(nats).reshape(len(of_class), batch, height * width)
@@ -130,7 +131,7 @@ def batch_nats(distribution, outputs, targets):
     """The nats of some images: a list of float64 arrays, each of a part of the images.
 
     Args:
-        outputs: of the model, float32 (B, outputs, C, H, W).
+        outputs: of the model, float32 (B, outputs, C, H, W), or (B, outputs, H, W) of pixels.
         targets: int32 (B, C, H, W).
     """
     # In float64, so that sums over many values and images are exact to the last digit

@@ -27,7 +27,9 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
     """Samples images from a model, row by row, pixel by pixel, R, G, B; or sound, sample by sample.
 
     A step samples the next value of all images, from one uniform number each; the numbers of a step
-    are `RandomState(seed).random_sample(B)`, one step after the other. The same seed gives the same
+    are `RandomState(seed).random_sample(B)`, one step after the other. (Where a step is a whole
+    pixel, it takes several numbers for each image, `random_sample((n, B))`.) The same seed gives
+    the same
     images with every method and on every device, and the images of the author's loop after
     `numpy.random.seed(seed)`, unless a number falls within float rounding of a boundary.
 
@@ -49,7 +51,7 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         class_ids: the classes of the images, integers (B,), for a conditional model; by default
             0, 1, 2, …, all classes in turn.
         temperature: the logits are divided by it, a number above 0. Below 1, likely values become
-            likelier.
+            likelier. (Of a mixture, the scales are multiplied by it, too.)
 
     Returns: float32 of this shape, or those of `part`, on the model's device; values in
         {0, 1 / (levels - 1), …, 1}.
@@ -65,8 +67,10 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
 
     part = slice(None) if part is None else part
     # All before the first step, so that on a GPU nothing has to wait for the host
-    uniforms = _uniforms(seed, math.prod(shape[1:]), model.distribution.uniforms_per_step, batch,
-                         part)
+    steps = math.prod(shape[1:])
+    if model.distribution.of_pixels:
+        steps //= shape[1]
+    uniforms = _uniforms(seed, steps, model.distribution.uniforms_per_step, batch, part)
     with chainer.using_device(model.device):
         samples = xp.zeros((len(range(batch)[part]), *shape[1:]), 'f')
         is_given = _fill_given(samples, given, shape, part, model)

@@ -4,6 +4,8 @@ The file says which family and sizes the model has, and is checked against them.
 say nothing and load here too: the families recognize them by the names and shapes of the
 parameters. `wavenet/storage/model_file.py` describes the file.
 """
+import dataclasses
+
 from wavenet.families import registry
 from wavenet.storage import pretrained
 from wavenet.storage.model_file import (
@@ -77,6 +79,7 @@ def _check_sizes(config, shapes):
     """Raises: ValueError for a size that cannot be that of these parameters: nothing is built in
     memory from a number that a stranger's file only claims."""
     largest = max([len(shapes), *(number for shape in shapes.values() for number in shape)])
+    bounded = {field.name for field in dataclasses.fields(config) if field.metadata.get('most')}
     for name, value in config.to_json().items():
-        if isinstance(value, int) and value > largest:
+        if isinstance(value, int) and value > largest and name not in bounded:
             raise ValueError(f'{NO_MODEL} (its {name} cannot be {value})')

@@ -3,7 +3,7 @@ from wavenet import cli
 from wavenet.families import registry
 
 # Options whose defaults are fields of `wavenet.families.family.Recipe`
-RECIPE = ('batchsize', 'learning_rate', 'lr_decay', 'average', 'clip', 'weight_decay')
+RECIPE = ('batchsize', 'learning_rate', 'lr_decay', 'average', 'clip', 'weight_decay', 'dropout')
 
 
 def add(group):
@@ -14,9 +14,13 @@ def add(group):
     """
     for options in _options().values():
         option = next(iter(options.values()))
-        kind = {} if option.choices else {'type': cli.whole_number(option.least, option.most)}
-        group.add_argument(*option.flags, choices=option.choices, metavar=option.metavar,
-                           help=_help(options), **kind)
+        if option.default is False:
+            kind = dict(action='store_true', default=None)
+        elif option.choices:
+            kind = dict(choices=option.choices, metavar=option.metavar)
+        else:
+            kind = dict(type=cli.whole_number(option.least, option.most), metavar=option.metavar)
+        group.add_argument(*option.flags, help=_help(options), **kind)
 
 
 def fill_in(parser, args):
@@ -56,7 +60,8 @@ def _options():
 
 def _help(options):
     """The help of an option, with the defaults, of the families that have it."""
-    texts = [f'{option.help} (default: {option.default})' for option in options.values()]
+    texts = [option.help if option.default is False else f'{option.help} (default: '
+             f'{option.default})' for option in options.values()]
     if len(set(texts)) == 1 and len(options) == len(registry.every()):
         return texts[0]
     return '; '.join(f'{name}: {text}' for name, text in zip(options, texts))

@@ -2,10 +2,10 @@
 their defaults."""
 from wavenet.families import registry
 
-# Option → its default. Those of the other kind may not be given.
+# Option → its default; None where the family says it. Those of the other kind may not be given.
 DEFAULTS = {
     'images': dict(dataset='mnist', levels=2, samples=16, data=None, size=None, channels=None,
-                   labels=False, binarize=False, flip=False, loss='softmax', dropout=0.0),
+                   labels=False, binarize=False, flip=False, loss='softmax', dropout=None),
     'sound': dict(dataset='speech', levels=256, samples=4, rate=8000, classes=None, strict=False)}
 
 

@@ -23,7 +23,7 @@ KNOWN_AS = {
     '--blocks': '--blocks_num', '--hidden': '--hidden_dim', '--filters': '--hidden_dim',
     '--n_filters': '--hidden_dim', '--output': '--out', '--output_dir': '--out',
     '--out_dir': '--out', '--save_dir': '--out', '--data_dir': '--data', '--cuda': '--gpu 0',
-    '--ema': '--average', '--polyak_decay': '--average', '--cifar': '--dataset cifar10',
+    '--ema': '--average', '--cifar': '--dataset cifar10',
     **{f'--{name}': f'--dataset {name}' for name in DATASETS if name != 'cifar'}}
 
 
@@ -107,7 +107,7 @@ def add_optimizer_options(group):
     add('--lr_decay', type=cli.decay_factor, metavar='X',
         help='multiply the learning rate by X after each batch, for example 0.999977; 1 for off '
              f'(default: {defaults("lr_decay")})')
-    add('--average', type=cli.average_factor, metavar='X',
+    add('--average', '--polyak_decay', type=cli.average_factor, metavar='X',
         help='test, sample from and save a moving average of the weights that keeps X of itself in '
              f'each batch, for example 0.999; 0 for off (default: {defaults("average")})')
     add('--clip', type=cli.nonnegative_number, metavar='X',
@@ -118,9 +118,9 @@ def add_optimizer_options(group):
     add('--weight_decay', type=cli.nonnegative_number, metavar='X',
         help='add X times the weights to the gradient; 0 for off (default: '
              f'{defaults("weight_decay")})')
-    add('--dropout', type=cli.average_factor, metavar='P',
-        help="set the part P of each block's outputs to 0 at random while training "
-             '(default: 0, off)')
+    add('--dropout', '--dropout_p', type=cli.average_factor, metavar='P',
+        help="set the part P of each block's outputs to 0 at random while training; 0 for off "
+             f'(default: {defaults("dropout")})')
 
 
 def add_length_options(group):
@@ -161,13 +161,16 @@ def add_device_options(group):
 
 def check(parser, args):
     """Checks options that depend on each other, and fills in the defaults of the family."""
-    family_options.fill_in(parser, args)
     kind_options.fill_in(parser, args)
+    family_options.fill_in(parser, args)
     if args.labels and not registry.get(args.model).takes_labels:
         names = [name for name, family in registry.FAMILIES.items() if family.takes_labels]
         parser.error(f'--labels is for --model {cli.listed(names)}')
     if args.labels and args.binarize:
         parser.error('--binarize is for intensities, and --labels says that there are none')
+    if args.loss == 'sigmoid' and not registry.get(args.model).takes_loss:
+        names = [name for name, family in registry.FAMILIES.items() if family.takes_loss]
+        parser.error(f'--loss sigmoid is for --model {cli.listed(names)}')
     most = MAX_LABELS if args.labels else MAX_LEVELS
     if not 2 <= args.levels <= most:
         parser.error(f'argument --levels: must be from 2 to {most}, got {args.levels}'

@@ -22,7 +22,8 @@ def build_with(make):
 
 
 class Option(NamedTuple):
-    """An option of train.py that says a size of the model: a whole number, or one of `choices`."""
+    """An option of train.py that says a size of the model: a whole number, one of `choices`, or,
+    with the default False, a switch."""
     flags: tuple                      # '--hidden_dim', '-d'
     default: Any
     help: str
@@ -38,8 +39,9 @@ class Recipe:
 
     Attributes:
         optimizer: a Chainer optimizer, called with the learning rate.
-        learning_rate, lr_decay, average, batchsize, clip, weight_decay: defaults of the options of
-            that name; 0 switches clipping, decay and averaging off, 1 the learning rate's decay.
+        learning_rate, lr_decay, average, batchsize, clip, weight_decay, dropout: defaults of the
+            options of that name; 0 switches clipping, decay, averaging and dropout off, 1 the
+            learning rate's decay.
         reduce: the loss is the 'sum' over the values of an image (nats per image) or their 'mean'.
             Clipping and weight decay depend on it; what is reported does not.
     """
@@ -50,6 +52,7 @@ class Recipe:
     batchsize: int = 16
     clip: float = 0
     weight_decay: float = 0
+    dropout: float = 0
     reduce: str = 'sum'
 
 
@@ -67,12 +70,15 @@ class Family:
             `family`, the name; `config`; `distribution`, see `wavenet.distributions`;
             `in_channels`; `num_classes`, 0 or 1 where the model is unconditional. Called with
             x, float32 (B, C, H, W) in [0, 1], and class_ids, int32 (B,) or None, it returns the
-            outputs (B, outputs, C, H, W), each of which depends on earlier values only. A model
-            of sound takes levels, int32 (B, T), and returns (B, outputs, T).
+            outputs (B, outputs, C, H, W), each of which depends on earlier values only; without
+            C, where the distribution is one of pixels. A model of sound takes levels, int32
+            (B, T), and returns (B, outputs, T).
         shapes: the parameters of a config, a dict from names to shapes. Files are checked against
             it, and the memory of a training.
         options: the options of train.py that say the sizes, see `Option`.
         held_maps: values that a training step holds for each feature map and pixel; measured.
+        maps: the number of feature maps of a config; None for those of all convolutions in
+            `shapes`.
         recipe: the defaults of training.
         small: options of train.py for a model that trains on a CPU in minutes, `--preset cpu`.
         data: the kind of its data sets, a key of `wavenet.training.kinds.KINDS`.
@@ -97,6 +103,7 @@ class Family:
     shapes: Callable
     options: tuple = ()
     held_maps: float = 1.5
+    maps: Optional[Callable] = None
     recipe: Recipe = Recipe()
     small: str = ''
     data: str = 'images'
@@ -110,6 +117,11 @@ class Family:
     def takes_labels(self):
         """Whether the family has models of labels: see `wavenet.config.Config`."""
         return any(field.name == 'one_hot' for field in dataclasses.fields(self.config))
+
+    @property
+    def takes_loss(self):
+        """Whether the family has models of one logit for each value, `--loss sigmoid`."""
+        return any(field.name == 'out_dims' for field in dataclasses.fields(self.config))
 
     def __post_init__(self):
         object.__setattr__(self, 'build', float32_parameters(self.build))

@@ -11,7 +11,8 @@ import chainer
 class State:
     """The samples that are being generated, and what is known of them.
 
-    A step is the next value of all samples: (row, column, colour) of images, (time,) of sound.
+    A step is the next value of all samples: (row, column, colour) of images, (time,) of sound. It
+    is a whole pixel, (row, column), where the model's distribution is one of pixels.
     Subclasses say what the network's outputs for it are (`outputs`), and take notice of the value
     (`put`).
 
@@ -21,7 +22,7 @@ class State:
             in.
 
     Attributes:
-        temperature: `run` divides the outputs, which are logits, by it.
+        temperature: of the distribution from which `run` draws.
     """
 
     temperature = 1.0
@@ -34,16 +35,18 @@ class State:
     def steps(self):
         """All steps, in order."""
         _, channels, height, width = self.samples.shape
+        if self.model.distribution.of_pixels:
+            return itertools.product(range(height), range(width))
         return itertools.product(range(height), range(width), range(channels))
 
     def place(self, step):
         """The place of a step's value in a sample, an index of (C, H, W)."""
-        row, column, color = step
-        return color, row, column
+        row, column, *color = step
+        return (*(color or [slice(None)]), row, column)
 
     def ends_position(self, step):
         """Whether a step is the last one of its pixel."""
-        return step[2] == self.samples.shape[1] - 1
+        return len(step) == 2 or step[2] == self.samples.shape[1] - 1
 
     def outputs(self, step):
         """The outputs for the value of this step, (B, outputs), from the values of earlier steps.
@@ -53,7 +56,8 @@ class State:
         raise NotImplementedError
 
     def put(self, step, values):
-        """Takes the values (B,) of a step, which are in `samples` already, after its `outputs`."""
+        """Takes the values of a step, which are in `samples` already, after its `outputs`: (B,), or
+        (B, C) of a pixel."""
 
     def give(self, step, values):
         """The same for values that were given; nobody asked for their outputs."""
@@ -73,13 +77,13 @@ class State:
         distribution = self.model.distribution
         for number, step in enumerate(self.steps):
             place = self.place(step)
-            values = self.samples[(slice(None), *place)]               # a view, (B,)
-            if given[place]:
+            values = self.samples[(slice(None), *place)]     # a view, (B,), or (B, C) of a pixel
+            if given[place].all():
                 self.give(step, values)
             else:
                 outputs = self.outputs(step)
                 if self.temperature != 1:
-                    outputs = outputs / self.temperature
+                    outputs = distribution.at_temperature(outputs, self.temperature)
                 drawn = distribution.draw(outputs, uniforms[number])
                 values[...] = drawn / (distribution.levels - 1)
                 self.put(step, values)
@@ -122,8 +126,10 @@ class PlainState(State):
 
     def outputs(self, step):
         with chainer.using_config('train', False), chainer.no_backprop_mode():
-            outputs = self.model(self.inputs(), self.class_ids).array    # (B, outputs, C, H, W)
-        return outputs[(slice(None), slice(None), *self.place(step))]
+            # (B, outputs, C, H, W), or without C where a step is a pixel
+            outputs = self.model(self.inputs(), self.class_ids).array
+        place = step if self.model.distribution.of_pixels else self.place(step)
+        return outputs[(slice(None), slice(None), *place)]
 
     def give(self, step, values):
         pass  # the model reads them from the samples

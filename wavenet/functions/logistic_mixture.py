@@ -276,12 +276,12 @@ def draw(outputs, uniforms, levels, channels, rounded=True):
     """
     xp = backend.get_array_module(outputs)
     logits, means, log_scales, coefficients = split(outputs.astype('d'), channels)
-    uniforms = uniforms.astype('d').T                        # (B, M + C)
+    uniforms = uniforms.T                                    # (B, M + C)
     components = logits.shape[1]
     with np.errstate(divide='ignore'):                       # of 0: such a component is not chosen
         gumbel = -xp.log(-xp.log(uniforms[:, :components]))
         u = uniforms[:, components:]
-        noise = xp.log(u) - xp.log1p(-u)                     # (B, C)
+        noise = xp.log(u) - xp.log(1 - u)                    # (B, C)
     chosen = (logits + gumbel).argmax(axis=1)
     rows = xp.arange(len(outputs))
     x = xp.empty((len(outputs), channels))

@@ -31,7 +31,8 @@ def needed(family, config, shape, batchsize, average=False):
     shapes = family.shapes(config)
     values = sum(math.prod(shape) for shape in shapes.values())
     outputs = config.out_dims * channels
-    maps = sum(shape[0] for shape in shapes.values() if len(shape) > 2) - outputs  # of convolutions
+    maps = family.maps(config) if family.maps else sum(
+        shape[0] for shape in shapes.values() if len(shape) > 2) - outputs        # of convolutions
     held = family.held_maps * maps + OUTPUT_COPIES * outputs
     return (BASE + (COPIES + average) * BYTES * values,
             BYTES * held * batchsize * math.prod(size))
