@@ -1,4 +1,6 @@
 """Named sets of options of train.py."""
+import math
+
 import pytest
 
 from helpers import check_error
@@ -31,8 +33,11 @@ def test_options_win_over_the_preset():
 @pytest.mark.parametrize('family', sorted(registry.FAMILIES))
 def test_each_family_has_a_size_for_a_cpu(family):
     parse = train.make_parser().parse_args
-    small = parse(['--model', family, '--preset', 'cpu'])
-    assert small.model == family and small.hidden_dim < parse(['--model', family]).hidden_dim
+    small, default = [parse(['--model', family, *words]) for words in (['--preset', 'cpu'], [])]
+    shapes, configure = registry.get(family).shapes, registry.get(family).configure
+    of_small, of_default = [sum(map(math.prod, shapes(configure(args, 10)).values()))
+                            for args in (small, default)]
+    assert small.model == family and of_small < of_default / 10
 
 
 def test_help_lists_them(command):
