@@ -21,10 +21,13 @@ class Categorical:
         uniforms_per_step: random numbers that `draw` takes for each value.
         of_pixels: whether outputs, and what `draw` samples at once, are of all colours of a pixel:
             outputs are (B, outputs, H, W) then, and not (B, outputs, C, H, W).
+        has_raw_draws: whether the levels are bins of a continuous distribution, so that `draw` has
+            a form 'openai' that does not round.
     """
 
     uniforms_per_step = 1
     of_pixels = False
+    has_raw_draws = False
 
     def __init__(self, levels):
         self.levels = self.outputs = levels
@@ -98,7 +101,7 @@ class LogisticMixture:
     Attributes: as of `Categorical`, and the arguments.
     """
 
-    of_pixels = True
+    of_pixels = has_raw_draws = True
 
     def __init__(self, levels, channels, components):
         self.levels, self.channels, self.components = levels, channels, components

@@ -23,7 +23,7 @@ IMAGES_OF_A_CORE = 32  # at least: with fewer, the products are too small to sha
 
 
 def generate(model, shape, seed=None, method='cached', given=None, part=None, progress=None,
-             class_ids=None, temperature=1.0):
+             class_ids=None, temperature=1.0, raw=False):
     """Samples images from a model, row by row, pixel by pixel, R, G, B; or sound, sample by sample.
 
     A step samples the next value of all images, from one uniform number each; the numbers of a step
@@ -53,15 +53,18 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         temperature: the logits are divided by it, a number above 0. Below 1, likely values become
             likelier. (Of a mixture, the scales are multiplied by it, too.)
 
+        raw: for a model whose distribution is continuous, such as a mixture of logistics: do not
+            round the values to levels, as the code of PixelCNN++'s authors.
+
     Returns: float32 of this shape, or those of `part`, on the model's device; values in
-        {0, 1 / (levels - 1), …, 1}.
+        {0, 1 / (levels - 1), …, 1}, or, with `raw`, in [0, 1].
 
     Raises: ValueError for shapes that do not fit, an unknown method, a part without a seed, given
         values outside [0, 1], classes that the model does not have, and a model whose parameters or
         outputs are not finite.
     """
     batch = shape[0]
-    _check_arguments(model, shape, seed, method, part, temperature)
+    _check_arguments(model, shape, seed, method, part, temperature, raw)
     xp = model.xp
     class_ids = _check_class_ids(model, batch, class_ids)
 
@@ -80,8 +83,8 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
         if len(samples):
             fill = _naive if method == 'naive' else _cached
             fill(model, samples, class_ids, uniforms, is_given, _true_progress(progress, xp),
-                 temperature)
-    if (samples > 1).any():  # as `draw` gives for NaN
+                 dict(temperature=temperature, raw=raw))
+    if not (samples <= 1).all():  # as `draw` gives for NaN
         raise ValueError('the model cannot generate: its logits are not finite')
     return samples
 
@@ -112,7 +115,7 @@ def _uniforms(seed, steps, of_step, batch, part):
     return uniforms
 
 
-def _check_arguments(model, shape, seed, method, part, temperature):
+def _check_arguments(model, shape, seed, method, part, temperature, raw):
     """Raises: ValueError for arguments of `generate` that do not fit, and for parameters that are
     not finite.
     """
@@ -126,6 +129,8 @@ def _check_arguments(model, shape, seed, method, part, temperature):
         raise ValueError(f"method must be 'cached' or 'naive', got {method!r}")
     if part is not None and seed is None:
         raise ValueError('a part of the images can be generated only with a seed')
+    if raw and not model.distribution.has_raw_draws:
+        raise ValueError('the model draws levels: there are no values between them (raw)')
     if not 0 < temperature < float('inf'):
         raise ValueError(f'the temperature must be above 0 and finite, got {temperature}')
     names, params = zip(*model.namedparams())
@@ -186,22 +191,27 @@ def _fill_given(samples, given, shape, part, model):
     return is_given
 
 
-def _naive(model, samples, class_ids, uniforms, is_given, progress, temperature):
+def _naive(model, samples, class_ids, uniforms, is_given, progress, how):
     """The post's loop: fills in `samples` (B, C, H, W), or (B, T) of sound."""
-    state = registry.get(model.family).plain(model, samples, class_ids)
-    state.temperature = temperature
-    state.run(uniforms, is_given, progress)
+    _run(registry.get(model.family).plain(model, samples, class_ids), how, uniforms, is_given,
+         progress)
 
 
-def _cached(model, samples, class_ids, uniforms, is_given, progress, temperature):
+def _run(state, how, *args):
+    """Runs a state whose attributes, such as the temperature, are those of the dict `how`."""
+    for name, value in how.items():
+        setattr(state, name, value)
+    state.run(*args)
+
+
+def _cached(model, samples, class_ids, uniforms, is_given, progress, how):
     """The same by the cache of the model's family, if it has one; large batches on all cores."""
     make_cache = registry.get(model.family).cache
     if make_cache is None:
-        return _naive(model, samples, class_ids, uniforms, is_given, progress, temperature)
+        return _naive(model, samples, class_ids, uniforms, is_given, progress, how)
     if model.xp is not np:
         state = make_cache(model, samples, class_ids, 1)
-        state.temperature = temperature
-        return state.run(uniforms, is_given, progress)
+        return _run(state, how, uniforms, is_given, progress)
     cores = max(1, min(threads.WORKERS, len(samples) // IMAGES_OF_A_CORE))
     size = -(-len(samples) // cores)
 
@@ -214,7 +224,6 @@ def _cached(model, samples, class_ids, uniforms, is_given, progress, temperature
             of_part = class_ids if class_ids is None else class_ids[part]
             # Alone, it may use all cores itself
             state = make_cache(model, samples[part], of_part, threads.WORKERS if cores == 1 else 1)
-            state.temperature = temperature
-            state.run(uniforms[..., part], is_given, report)
+            _run(state, how, uniforms[..., part], is_given, report)
 
     threads.share(work, [slice(start, start + size) for start in range(0, len(samples), size)])

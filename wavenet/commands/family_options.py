@@ -3,7 +3,8 @@ from wavenet import cli
 from wavenet.families import registry
 
 # Options whose defaults are fields of `wavenet.families.family.Recipe`
-RECIPE = ('batchsize', 'learning_rate', 'lr_decay', 'average', 'clip', 'weight_decay', 'dropout')
+RECIPE = ('batchsize', 'learning_rate', 'lr_decay', 'average', 'clip', 'weight_decay', 'dropout',
+          'levels')
 
 
 def add(group):

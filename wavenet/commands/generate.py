@@ -58,6 +58,9 @@ def make_parser():
              f'{generate_images.DEFAULT_SIZE})')
     add('--temperature', type=cli.positive_number, default=1.0, metavar='X',
         help='divide the logits by X: below 1, likelier and more uniform samples (default: 1)')
+    add('--raw', action='store_true',
+        help='do not round values to levels, as the code of the authors of PixelCNN++, whose models '
+             'can do it; arrays are then values from 0 to 1')
     add('--scale', type=count, metavar='N',
         help='show a pixel as N x N; above 1, lines separate the images (default: small images are '
              'enlarged, and lines separate them)')
@@ -131,5 +134,5 @@ def generate(args, team, model, plan):
         for part in parts:
             samples.append(cuda.to_cpu(sampling.generate(
                 model, plan.shape, args.seed, args.method, plan.given, part, progress=bar.update,
-                class_ids=plan.class_ids, temperature=args.temperature)))
+                class_ids=plan.class_ids, temperature=args.temperature, raw=args.raw)))
     return np.concatenate(samples)

@@ -7,6 +7,7 @@ import numpy as np
 from wavenet import devices, pictures
 from wavenet.commands import classes, completion, sample_files
 from wavenet.commands.completion import Completion
+from wavenet.families import registry
 
 DEFAULT_SIZE = 28        # of images, if neither the options nor the model's file say it
 COUNT = 10               # images in a line, if the options do not say it
@@ -61,6 +62,9 @@ def make_plan(args, model):
         if the machine has too little memory.
     """
     sample_files.check_levels(args, model)
+    if args.raw and not model.distribution.has_raw_draws:
+        raise ValueError(f'--raw: a {registry.get(model.family).title} draws levels, and there are '
+                         'no values between them')
     label = classes.of_label(args, model)
     trained = classes.trained(model)
     complete = completion.read(args, model)

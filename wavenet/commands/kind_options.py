@@ -4,9 +4,9 @@ from wavenet.families import registry
 
 # Option → its default; None where the family says it. Those of the other kind may not be given.
 DEFAULTS = {
-    'images': dict(dataset='mnist', levels=2, samples=16, data=None, size=None, channels=None,
+    'images': dict(dataset='mnist', samples=16, data=None, size=None, channels=None,
                    labels=False, binarize=False, flip=False, loss='softmax', dropout=None),
-    'sound': dict(dataset='speech', levels=256, samples=4, rate=8000, classes=None, strict=False)}
+    'sound': dict(dataset='speech', samples=4, rate=8000, classes=None, strict=False)}
 
 
 def fill_in(parser, args):

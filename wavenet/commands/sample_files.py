@@ -74,7 +74,7 @@ def write(args, samples, cells, plan, model):
         plan: the `Plan` of the samples.
         model: whose samples they are.
     """
-    levels = model.distribution.levels
+    levels = None if args.raw else model.distribution.levels
     kind = os.path.splitext(args.output)[1].lower()
     # Where --scale does not say it, small images are enlarged, and lines separate the images
     scale = args.scale or -(-pictures.LEAST_WIDTH // cells.shape[-1])
@@ -82,7 +82,7 @@ def write(args, samples, cells, plan, model):
     if args.separate:
         _write_each(args.output, samples, args.scale or 1, levels)
     elif kind in ARRAYS:
-        _write_arrays(args.output, kind, np.rint(samples * (levels - 1)), plan.class_ids, model)
+        _write_arrays(args.output, kind, samples, plan.class_ids, model, args.raw)
     else:
         options = dict(scale=scale, levels=None if plan.completion else levels, lines=lines)
         if args.output == STANDARD_OUTPUT:
@@ -109,21 +109,24 @@ def _write_each(folder, samples, scale, levels):
                       levels, durable=False)
 
 
-def _write_arrays(path, kind, targets, class_ids, model):
+def _write_arrays(path, kind, samples, class_ids, model, raw):
     """Writes the levels (N, H, W) or (N, H, W, C) as an .npy; with classes, and with intensities
-    unless they are labels, as an .npz."""
+    unless they are labels, as an .npz. With `raw`, the values in [0, 1] instead of levels."""
     levels = model.distribution.levels
-    targets = targets.astype('u1' if levels <= 256 else 'u2')
-    targets = targets[:, 0] if targets.shape[1] == 1 else targets.transpose(0, 2, 3, 1)
-    arrays = {'levels': targets}
-    if not model.config.one_hot:
-        arrays['images'] = bytes_of_levels(levels)[targets]
+    samples = samples[:, 0] if samples.shape[1] == 1 else samples.transpose(0, 2, 3, 1)
+    if raw:
+        arrays = {'values': samples}
+    else:
+        targets = np.rint(samples * (levels - 1)).astype('u1' if levels <= 256 else 'u2')
+        arrays = {'levels': targets}
+        if not model.config.one_hot:
+            arrays['images'] = bytes_of_levels(levels)[targets]
     if class_ids is not None:
         arrays['classes'] = class_ids
         if model.about.get('class_names'):
             arrays['class_names'] = np.array(model.about['class_names'])
     with files.atomic_write(path) as file:
         if kind == '.npy':
-            np.save(file, targets)
+            np.save(file, samples if raw else targets)
         else:
             np.savez(file, **arrays)

@@ -54,7 +54,7 @@ def add_data_options(group):
         help='colours of an image: 3, or 1 for grayscale (default: 3; with --labels 1)')
     add('--levels', type=int, metavar='N',
         help='values that a pixel or a sample of sound can take, 2 to 256 (default: '
-             f'{kind_options.default("levels")})')
+             f'{defaults("levels")})')
     add('--labels', action='store_true', default=None,
         help='the values of pixels are labels, 0 to N - 1 of --levels N, at most '
              f'{MAX_LABELS}: kinds that have no order, such as tiles or codes')

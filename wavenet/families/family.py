@@ -42,6 +42,7 @@ class Recipe:
         learning_rate, lr_decay, average, batchsize, clip, weight_decay, dropout: defaults of the
             options of that name; 0 switches clipping, decay, averaging and dropout off, 1 the
             learning rate's decay.
+        levels: default of the option of that name, the values that a pixel can take.
         reduce: the loss is the 'sum' over the values of an image (nats per image) or their 'mean'.
             Clipping and weight decay depend on it; what is reported does not.
     """
@@ -53,6 +54,7 @@ class Recipe:
     clip: float = 0
     weight_decay: float = 0
     dropout: float = 0
+    levels: int = 2
     reduce: str = 'sum'
 
 

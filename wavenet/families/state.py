@@ -23,9 +23,11 @@ class State:
 
     Attributes:
         temperature: of the distribution from which `run` draws.
+        raw: whether `run` does not round what it draws to levels, where the distribution can.
     """
 
     temperature = 1.0
+    raw = False
 
     def __init__(self, model, samples):
         self.model = model
@@ -84,8 +86,11 @@ class State:
                 outputs = self.outputs(step)
                 if self.temperature != 1:
                     outputs = distribution.at_temperature(outputs, self.temperature)
-                drawn = distribution.draw(outputs, uniforms[number])
-                values[...] = drawn / (distribution.levels - 1)
+                if self.raw:
+                    values[...] = distribution.draw(outputs, uniforms[number], 'openai') / 2 + 0.5
+                else:
+                    drawn = distribution.draw(outputs, uniforms[number])
+                    values[...] = drawn / (distribution.levels - 1)
                 self.put(step, values)
             if self.ends_position(step):
                 progress(1)

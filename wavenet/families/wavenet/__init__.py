@@ -49,6 +49,6 @@ def cache(model, samples, class_ids, cores):
 WAVENET = Family(
     name='wavenet', title='WaveNet', config=WaveNetConfig, configure=configure,
     build=build_with(WaveNet), shapes=shapes, options=OPTIONS,
-    recipe=Recipe(clip=1.0, weight_decay=0.0001, reduce='mean'), data='sound',
-    loss=SoundClassifier, cache=cache, plain=PlainSoundState, recognize=recognize,
+    recipe=Recipe(clip=1.0, weight_decay=0.0001, reduce='mean', levels=256),
+    data='sound', loss=SoundClassifier, cache=cache, plain=PlainSoundState, recognize=recognize,
     small='--stacks_num 2 --layers_num 8 --learning_rate 0.003 --epoch 10')
