@@ -59,8 +59,8 @@ def make_parser():
     add('--temperature', type=cli.positive_number, default=1.0, metavar='X',
         help='divide the logits by X: below 1, likelier and more uniform samples (default: 1)')
     add('--raw', action='store_true',
-        help='do not round values to levels, as the code of the authors of PixelCNN++, whose models '
-             'can do it; arrays are then values from 0 to 1')
+        help='for PixelCNN++: do not round values to levels, as its authors do; arrays are then '
+             'values from 0 to 1')
     add('--scale', type=count, metavar='N',
         help='show a pixel as N x N; above 1, lines separate the images (default: small images are '
              'enlarged, and lines separate them)')
