@@ -18,7 +18,8 @@ KNOWN_AS = {
     '--batch_size': '--batchsize', '--temp': '--temperature'}
 
 # Options that only models of one kind of data have
-ONLY_OF = {'images': ('height', 'width', 'scale', 'complete', 'rows', 'mask', 'data', 'gif'),
+ONLY_OF = {'images': ('height', 'width', 'scale', 'complete', 'rows', 'mask', 'data', 'gif',
+                       'raw'),
            'sound': ('seconds', 'length', 'rate', 'continued')}
 KINDS = {'images': generate_images, 'sound': generate_sounds}
 
@@ -58,7 +59,7 @@ def make_parser():
              f'{generate_images.DEFAULT_SIZE})')
     add('--temperature', type=cli.positive_number, default=1.0, metavar='X',
         help='divide the logits by X: below 1, likelier and more uniform samples (default: 1)')
-    add('--raw', action='store_true',
+    add('--raw', action='store_true', default=None,
         help='for PixelCNN++: do not round values to levels, as its authors do; arrays are then '
              'values from 0 to 1')
     add('--scale', type=count, metavar='N',
@@ -134,5 +135,5 @@ def generate(args, team, model, plan):
         for part in parts:
             samples.append(cuda.to_cpu(sampling.generate(
                 model, plan.shape, args.seed, args.method, plan.given, part, progress=bar.update,
-                class_ids=plan.class_ids, temperature=args.temperature, raw=args.raw)))
+                class_ids=plan.class_ids, temperature=args.temperature, raw=bool(args.raw))))
     return np.concatenate(samples)
