@@ -9,7 +9,7 @@ import chainer
 import numpy as np
 
 from . import steps
-from .on_host import cupy_on_host, softmax_on_host
+from .on_host import cupy_on_host, equal_on_host, softmax_on_host
 
 KERNEL_WIDTH = 2   # of all his scripts
 
@@ -114,11 +114,12 @@ class AuthorWaveNet:
         script = self.import_author('infer_wavenet')
         script.chainer = types.SimpleNamespace(
             Variable=chainer.Variable, cuda=types.SimpleNamespace(cupy=cupy_on_host()))
-        script.F = types.SimpleNamespace(softmax=softmax_on_host)
+        equal = equal_on_host(config['levels'], (
+            config['sounds'], config['levels'], 1, 1, config['length']))
+        script.F = types.SimpleNamespace(
+            softmax=lambda logits: equal if logits is None else softmax_on_host(logits))
         classes = np.zeros(config['sounds'], 'i')
-        starts, samples = [], None
-        equal = chainer.Variable(np.zeros(
-            (config['sounds'], config['levels'], 1, 1, config['length']), 'f'))
+        starts, samples = [], None     # when each call of the model began, and the last one ended
 
         def sample_fn(variable):
             nonlocal samples
@@ -126,7 +127,7 @@ class AuthorWaveNet:
             if not starts or starts[-1] - starts[0] <= config['seconds']:
                 starts.append(time.perf_counter())
             if starts[-1] - starts[0] > config['seconds']:
-                return equal
+                return None
             return predictor(variable, classes)
 
         np.random.seed(config['seed'])
