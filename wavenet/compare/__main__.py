@@ -61,7 +61,8 @@ def add_data_options(parser):
         '--data', metavar='DIR', help='folder that holds the files of mnist or cifar10')
     parser.add_argument(
         '--levels', type=cli.whole_number(2, 256), default=4, metavar='N',
-        help='levels of a quantized value, 2 to 256 (default: %(default)s)')
+        help='levels of a quantized value of an image, 2 to 256 (default: %(default)s); sound has '
+             '256')
 
 
 def add_model_options(parser):
@@ -87,7 +88,7 @@ def add_model_options(parser):
 def add_run_options(parser):
     parser.add_argument(
         '--batchsize', '-b', type=cli.whole_number(1), default=16, metavar='N',
-        help='images in a batch (default: %(default)s)')
+        help='images, or chunks of sound, in a batch (default: %(default)s)')
     parser.add_argument(
         '--iteration', type=cli.whole_number(1), default=200, metavar='N',
         help='optimizer steps (default: %(default)s)')

@@ -65,8 +65,8 @@ def changes(author):
                           'takes from the GPU.')
     sound = author['wavenet'] or {}
     if sound.get('cpu_error'):
-        paragraphs.append("So does infer_wavenet.py's, with "
-                          f'{sound["cpu_error"]}. It ran in the same way.')
+        paragraphs.append('The loop of infer_wavenet.py needs one, too. It ends with '
+                          f'{sound["cpu_error"]}, and ran in the same way.')
     if sound.get('lacks_cupy'):
         paragraphs.append('His train_wavenet.py imports CuPy, which only a GPU needs. Without it, '
                           'an empty module stood in its place.')
