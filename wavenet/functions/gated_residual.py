@@ -34,13 +34,13 @@ class ConcatElu(function_node.FunctionNode):
 
         def work(parts):
             for part in parts:
-                below = abs(x[:, part])                      # elu of what is below 0, x or -x
-                xp.negative(below, out=below)
+                values, plus, minus = x[:, part], y[:len(x), part], y[len(x):, part]
+                xp.negative(values, out=minus)
+                below = xp.minimum(values, minus)            # -|x|
                 xp.exp(below, out=below)
-                below -= 1
-                for half, values in ((y[:len(x), part], x[:, part]), (y[len(x):, part],
-                                                                      -x[:, part])):
-                    half[...] = xp.where(values > 0, values, below)
+                below -= 1                                   # the elu of -|x|, at least -|x| itself
+                xp.maximum(values, below, out=plus)
+                xp.maximum(minus, below, out=minus)
 
         _share(work, x)
         self.y = y

@@ -8,7 +8,6 @@ from helpers import check_error
 from wavenet import sampling, serialization
 from wavenet.commands import train
 from wavenet.families import registry
-from wavenet.families.pixelcnn_pp.model import PixelCNNPP
 
 SMALL = ['--model', 'pixelcnn++', '--dataset', 'digits', '--channels', 1, '--nr_resnet', 1,
          '--nr_filters', 4, '--nr_logistic_mix', 2, '--test_limit', 8]
@@ -95,7 +94,7 @@ def test_raw_draws_are_between_the_levels(method):
 
 
 def test_raw_files(command, tmp_path):
-    model = PixelCNNPP(1, 1, 4, 2)
+    model = random_model(1)
     serialization.save_model(str(tmp_path / 'model.npz'), model, height=4, width=5)
     for name in ('raw.npy', 'raw.npz', 'raw.png'):
         result = command('generate.py', '--model', 'model.npz', '--number', 3, '--seed', 0, '--raw',

@@ -33,10 +33,16 @@ class NormalizedConvolution(chainer.Link):
         self.pad = self.size[0] // 2, self.size[1] // 2
         self.mask = np.zeros((layer.outputs, layer.inputs, *self.size), 'f')
         self.mask[:, :, :kh, :kw] = 1
+        self.half_mask = self.mask[:, :layer.inputs // 2].copy()             # of one of two inputs
 
-    def forward(self, x):
-        """Feature maps (B, inputs, H, W) → (B, outputs, H, W), or half or twice of H and W."""
+    def forward(self, x, other=None):
+        """Feature maps (B, inputs, H, W) → (B, outputs, H, W), or half or twice of H and W.
+
+        The input of a dense layer may be in two parts; see `_dense`.
+        """
         layer = self.layer
+        if other is not None:
+            return self._dense(x, other, self.g, self.b)
         if layer.shift == 'down':                            # the last row is shifted away
             return F.pad(self._convolve(x[:, :, :-1], self.g, self.b),
                          ((0, 0), (0, 0), (1, 0), (0, 0)), 'constant')
@@ -45,15 +51,29 @@ class NormalizedConvolution(chainer.Link):
                          ((0, 0), (0, 0), (0, 0), (1, 0)), 'constant')
         return self._convolve(x, self.g, self.b)
 
-    def initialize(self, x):
+    def initialize(self, x, other=None):
         """Sets g and b so that every output map has mean 0 and standard deviation `layer.scale`,
         and returns the output: as `forward`."""
         g, b = self.xp.ones_like(self.g.array), self.xp.zeros_like(self.b.array)
-        y = self._convolve(x, g, b, cropped=False).array
+        y = self._convolve(x, g, b, cropped=False).array if other is None else \
+            self._dense(x, other, g, b).array
         mean, variance = y.mean(axis=(0, 2, 3)), y.var(axis=(0, 2, 3))
         self.g.array[...] = self.layer.scale / self.xp.sqrt(variance + 1e-10)
         self.b.array[...] = -mean * self.g.array
-        return self(x)
+        return self(x, other)
+
+    def _dense(self, x, other, g, b):
+        """The dense layer of a nonlinearity of two joined arrays of maps, given that of each.
+
+        A nonlinearity gives several maps for each one: [p(x), q(x)] of x and [p(z), q(z)] of the
+        other, and of both joined [p(x), p(z), q(x), q(z)], which nobody has to join.
+        """
+        W = normalized_kernel(self.V[None, None], g)         # (outputs, inputs, 1, 1)
+        maps = self.layer.outputs
+        parts = F.reshape(W, (maps, -1, 2, maps, 1, 1))
+        ones = self.half_mask
+        y = masked_convolution_2d(x, F.reshape(parts[:, :, 0], ones.shape), b, ones)
+        return y + masked_convolution_2d(other, F.reshape(parts[:, :, 1], ones.shape), None, ones)
 
     def _convolve(self, x, g, b, cropped=True):
         """The convolution without the shift. With `cropped` False, a transposed one is as
@@ -82,7 +102,8 @@ class NormalizedConvolution(chainer.Link):
 
     def device_resident_accept(self, visitor):
         super().device_resident_accept(visitor)
-        self.mask = visitor.visit_array(self.mask)
+        self.mask, self.half_mask = [
+            visitor.visit_array(mask) for mask in (self.mask, self.half_mask)]
 
 
 class ClassWeights(chainer.Link):

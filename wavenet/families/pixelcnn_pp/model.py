@@ -74,28 +74,35 @@ class PixelCNNPP(chainer.Chain):
 
         Raises: ValueError for a conditional model without classes.
         """
-        return self._run(x, class_ids, lambda layer, x: self[layer.name](x))
+        return self._run(x, class_ids, lambda layer, *x: self[layer.name](*x))
 
     def initialize(self, x, class_ids=None):
         """Sets g and b of every layer by its outputs for a batch, so that they have mean 0 and a
         given standard deviation (Salimans and Kingma, 2016). Arguments and result: as `forward`.
         """
         with chainer.no_backprop_mode(), chainer.using_config('train', False):
-            return self._run(x, class_ids, lambda layer, x: self[layer.name].initialize(x))
+            return self._run(x, class_ids, lambda layer, *x: self[layer.name].initialize(*x))
 
     def _run(self, x, class_ids, apply):
-        """The network; apply(layer, x) is the output of a `Layer`."""
+        """The network; apply(layer, x) is the output of a `Layer`.
+
+        The nonlinearity of each map is computed once: blocks take and give pairs (x, f(x)).
+        """
         if self.num_classes and class_ids is None:
             raise ValueError('this model is conditioned on the class: give class_ids')
         of_model = plan(self.config)
         _, _, height, width = x.shape
         x = self._padded(x)                                  # (B, C + 1, H', W')
 
-        def block(of, x, shortcut=None):
-            return self._block(of, x, shortcut, class_ids, apply)
+        def with_f(x):
+            return x, self.nonlinearity(x)
+
+        def block(of, x, *shortcuts):
+            """The block of a pair; the short-cuts are pairs, too."""
+            return with_f(self._block(of, *x, [f for _, f in shortcuts], class_ids, apply))
 
         from_above, from_left = [apply(layer, x) for layer in of_model.first[1:]]
-        u, ul = apply(of_model.first[0], x), from_above + from_left
+        u, ul = with_f(apply(of_model.first[0], x)), with_f(from_above + from_left)
         seen = [(u, ul)]
         for level in of_model.up:
             for of_u, of_ul in level.blocks:
@@ -103,17 +110,17 @@ class PixelCNNPP(chainer.Chain):
                 ul = block(of_ul, ul, u)
                 seen.append((u, ul))
             if level.resize:
-                u, ul = apply(level.resize[0], u), apply(level.resize[1], ul)
+                u, ul = [with_f(apply(layer, x)) for layer, (x, _) in zip(level.resize, (u, ul))]
                 seen.append((u, ul))
         u, ul = seen.pop()
         for level in of_model.down:
             for of_u, of_ul in level.blocks:
                 u_before, ul_before = seen.pop()
                 u = block(of_u, u, u_before)
-                ul = block(of_ul, ul, F.concat([u, ul_before]))
+                ul = block(of_ul, ul, u, ul_before)
             if level.resize:
-                u, ul = apply(level.resize[0], u), apply(level.resize[1], ul)
-        return apply(of_model.output, F.elu(ul[:, :, :height, :width]))
+                u, ul = [with_f(apply(layer, x)) for layer, (x, _) in zip(level.resize, (u, ul))]
+        return apply(of_model.output, F.elu(ul[0][:, :, :height, :width]))
 
     def _padded(self, x):
         """The input of the first layer: images in [-1, 1] and a channel of ones, of a height and
@@ -125,13 +132,12 @@ class PixelCNNPP(chainer.Chain):
         return F.pad(x, ((0, 0), (0, 0), (0, below), (0, right)), 'constant') \
             if below or right else x
 
-    def _block(self, block, x, shortcut, class_ids, apply):
+    def _block(self, block, x, f_of_x, shortcuts, class_ids, apply):
         """A gated residual block (nn.gated_resnet): (B, maps, H, W) → the same shape."""
-        f = self.nonlinearity
-        h = apply(block.conv_in, f(x))
-        if shortcut is not None:
-            h += apply(block.shortcut, f(shortcut))
-        h = f(h)
+        h = apply(block.conv_in, f_of_x)
+        if shortcuts:
+            h += apply(block.shortcut, *shortcuts)
+        h = self.nonlinearity(h)
         if self.dropout and chainer.config.train:
             h = F.dropout(h, self.dropout)
         h = apply(block.conv_out, h)                         # (B, 2 maps, H, W)
