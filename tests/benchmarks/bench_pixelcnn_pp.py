@@ -2,9 +2,9 @@
 
     python tests/benchmarks/bench_pixelcnn_pp.py [--nr_filters 64] [--nr_resnet 2] [--repeats 5]
 
-16 images of 32×32, three colours, 10 logistics, without dropout. Each part runs in a process of its
-own, so that the threads of PyTorch and of NumPy do not meet; the parts take turns. Prints medians of
-seconds. Without PyTorch, its column is missing.
+16 images of 32×32, three colours, 10 logistics, without dropout. Each part runs in a process of
+its own, so that the threads of PyTorch and of NumPy do not meet; the parts take turns. Prints
+medians of seconds; those of PyTorch where it is installed.
 """
 import argparse
 import importlib.util
@@ -148,8 +148,8 @@ def torch_model(blocks, maps):
                     ((2, 3), 'down'), ((1, 3), 'down'), ((2, 1), 'right'))])
             self.up = torch.nn.ModuleList([pairs(blocks, 0) for _ in range(3)])
             self.down = torch.nn.ModuleList([pairs(blocks + (n > 0), 1) for n in range(3)])
-            self.halve = resizes(('down', 'right'), 2)
-            self.double = resizes(('up', 'up_right'), 2)
+            self.halving = resizes(('down', 'right'), 2)
+            self.doubling = resizes(('up', 'up_right'), 2)
             self.output = Convolution(maps, 10 * COMPONENTS, (1, 1), 'dense')
 
         def forward(self, x):
@@ -164,7 +164,7 @@ def torch_model(blocks, maps):
                     ul = of_ul(ul, u)
                     seen.append((u, ul))
                 if n < 2:
-                    u, ul = [layer(y) for layer, y in zip(self.halve[n], (u, ul))]
+                    u, ul = [layer(y) for layer, y in zip(self.halving[n], (u, ul))]
                     seen.append((u, ul))
             u, ul = seen.pop()
             for n, level in enumerate(self.down):
@@ -173,7 +173,7 @@ def torch_model(blocks, maps):
                     u = of_u(u, u_before)
                     ul = of_ul(ul, u, ul_before)
                 if n < 2:
-                    u, ul = [layer(y) for layer, y in zip(self.double[n], (u, ul))]
+                    u, ul = [layer(y) for layer, y in zip(self.doubling[n], (u, ul))]
             return self.output(F.elu(ul))
 
     torch.manual_seed(0)
