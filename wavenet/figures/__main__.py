@@ -6,6 +6,7 @@ architecture      the layers of a PixelCNN, and those of a residual block
 masks             masks A and B around a pixel, and between the feature maps of that pixel
 two_layers        what a pixel sees through two masked 3×3 layers
 receptive_fields  what a pixel sees in the post's PixelCNN and in both forms of Gated PixelCNN
+dilations         what an output of WaveNet sees, layer by layer
 
 Without a name, the command draws all figures. The same versions of all software give the same
 bytes.
@@ -26,7 +27,8 @@ DPI = 150
 # Matplotlib takes a while.
 FIGURES = {'architecture': ('architecture', 'figure'), 'masks': ('masks', 'figure'),
            'two_layers': ('receptive_field', 'two_layers'),
-           'receptive_fields': ('receptive_field', 'receptive_fields')}
+           'receptive_fields': ('receptive_field', 'receptive_fields'),
+           'dilations': ('dilations', 'figure')}
 
 
 def draw(name):
