@@ -100,8 +100,9 @@ def add_run_options(parser):
         help="samples of a chunk that WaveNet is trained on, as for the author's preprocess.py "
              '(default: %(default)s)')
     parser.add_argument(
-        '--length', type=cli.whole_number(1), default=96, metavar='N',
-        help='samples of each of N x N sounds that WaveNet generates (default: %(default)s)')
+        '--length', type=cli.whole_number(2), default=96, metavar='N',
+        help='samples of each of N x N sounds that WaveNet generates, 2 or more: his files hold no '
+             'single sample (default: %(default)s)')
     parser.add_argument(
         '--seconds', type=cli.positive_number, default=60.0, metavar='N',
         help="time limit for the author's generation; the values generated until then are "
