@@ -23,7 +23,11 @@ def estimate(*options, shape=(3, 28, 28)):
     (['--levels', 256], (3, 28, 28), 740), (['--levels', 256, '-d', 16, '-n', 2], (3, 64, 64), 982),
     (['--model', 'gated', '-d', 64], (3, 28, 28), 639),
     (['--model', 'gated', '-d', 64], (3, 64, 64), 2793),
-    (['--model', 'gated', '--levels', 256, '-d', 16, '-n', 2], (3, 64, 64), 1035)])
+    (['--model', 'gated', '--levels', 256, '-d', 16, '-n', 2], (3, 64, 64), 1035),
+    # On the recordings of the package, whose largest windows are these
+    (['--model', 'wavenet'], (1, 9957), 2768), (['--model', 'wavenet', '-b', 4], (1, 9957), 761),
+    (['--model', 'wavenet', '--stacks_num', 2, '-b', 8], (1, 6888), 689),
+    (['--model', 'wavenet', '-d', 64, '-b', 4], (1, 9957), 1343)])
 def test_it_is_what_was_measured(options, shape, measured):
     """The most memory that train.py had, in MiB: docs/speed.md."""
     assert estimate(*options, shape=shape) / 2 ** 20 == pytest.approx(measured, rel=0.25)

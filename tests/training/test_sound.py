@@ -12,7 +12,7 @@ from PIL import Image
 from data.sounds import write_sounds
 from helpers import check_error, log, results
 from training.test_data_parallel import SAID, same_to_rounding
-from wavenet import serialization
+from wavenet import devices, serialization
 from wavenet.data.load_sound import load_windows
 from wavenet.families.wavenet.loss import SoundClassifier
 from wavenet.training import snapshots
@@ -140,6 +140,14 @@ def test_a_bad_file_is_left_out_or_an_error(train_sounds, tmp_path):
     result = train_sounds('--iteration', 1, '--samples', 0)
     assert result.returncode == 0 and 'broken.wav' in result.stderr
     check_error(train_sounds('--iteration', 1, '--strict', '--out', 'other'), 'broken.wav')
+
+
+def test_a_batch_that_does_not_fit_is_refused_with_one_that_does(train_sounds, monkeypatch):
+    monkeypatch.setattr(devices, 'memory_limit', lambda device=None: (0.152e9, 'this machine has'))
+    result = train_sounds('-d', 64, '--batchsize', 9)
+    check_error(result, '--batchsize 9 on windows of 1500 samples', 'a smaller --hidden_dim')
+    result = train_sounds('-d', 8, '--batchsize', 9)
+    check_error(result, 'at most --batchsize 1 fits')
 
 
 @pytest.mark.parametrize('options', [[], ['--form', 'author', '--clip', 0.01]])

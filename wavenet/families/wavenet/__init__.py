@@ -19,8 +19,8 @@ His faults, found by running his code, and where they are mended; docs/wavenet.m
   whose output is then empty. `data/sound_files.read_sound_folder`.
 - An input sample is a one-hot vector, 1 kB. `model.FirstConvolution` looks its columns up.
 - His --levels does not reach the data, which always have 256, and his --label reaches a model that
-  ignores it. Here the levels are those of the data set, and each gate has a bias for
-  each class (the paper, section 2.5).
+  ignores it. Here the levels are those of the data set, and each gate has a bias for each class
+  (the paper, section 2.5).
 """
 import numpy as np
 
@@ -50,5 +50,6 @@ WAVENET = Family(
     name='wavenet', title='WaveNet', config=WaveNetConfig, configure=configure,
     build=build_with(WaveNet), shapes=shapes, options=OPTIONS,
     recipe=Recipe(clip=1.0, weight_decay=0.0001, reduce='mean', levels=256),
-    data='sound', loss=SoundClassifier, cache=cache, plain=PlainSoundState, recognize=recognize,
+    held_maps=0.8, data='sound', loss=SoundClassifier, cache=cache, plain=PlainSoundState,
+    recognize=recognize,
     small='--stacks_num 2 --layers_num 8 --learning_rate 0.003 --epoch 10')
