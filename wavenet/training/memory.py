@@ -44,7 +44,8 @@ def check(family, config, shape, args, device):
     limit, whose = devices.memory_limit(device)
     if fixed + of_batch <= limit:
         return
-    sizes = [option.flags[0] for option in family.options if not option.choices]
+    sizes = [option.flags[0] for option in family.options
+             if not option.choices and option.default is not False]
     cure = f'a smaller {" or ".join(sizes)}'
     fits = int((limit - fixed) * args.batchsize // of_batch)
     *size, width = shape[1:]

@@ -36,6 +36,11 @@ def test_options_that_do_not_fit(command, words):
     check_error(command('train.py', *SMALL, *words), words[0])
 
 
+def test_a_model_too_large_for_the_memory_is_told_its_sizes(command):
+    result = command('train.py', *SMALL, '--nr_filters', 100000)
+    check_error(result, 'a smaller --nr_resnet or --nr_filters or --nr_logistic_mix\n')
+
+
 def test_a_conditional_model_from_training_to_completion(command, tmp_path):
     result = command('train.py', *SMALL, '--class_conditional', '--iteration', 2, '--samples', 2)
     assert result.returncode == 0, result.stderr

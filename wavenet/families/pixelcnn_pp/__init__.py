@@ -25,7 +25,7 @@ def prepare(model, batch):
 
 PIXELCNN_PP = Family(
     name='pixelcnn++', title='PixelCNN++', config=PixelCNNPPConfig, configure=configure,
-    build=build_with(PixelCNNPP), shapes=shapes, options=OPTIONS, maps=count_maps, held_maps=4.3,
+    build=build_with(PixelCNNPP), shapes=shapes, options=OPTIONS, maps=count_maps, held_maps=3.8,
     recipe=Recipe(RootAdam, lr_decay=0.999995, average=0.9995, dropout=0.5, levels=256),
     recognize=recognize, prepare=prepare, cache=cache,
     small='--channels 1 --nr_resnet 1 --nr_filters 24 --nr_logistic_mix 5 '
