@@ -20,6 +20,15 @@ def test_the_curves_are_the_logs():
         'b, test': [[10, 9]], 'b, training': [[10, 10]]}
 
 
+def test_the_axis_says_what_the_losses_are_of():
+    of_sound = [{**entry, curve.BITS: entry[curve.TEST] / np.log(2)} for entry in LOG]
+    of_images = [{**entry, curve.BITS: entry[curve.TEST] / 784 / np.log(2)} for entry in LOG]
+    for logs, label in (([LOG], 'nats per image'), ([of_images], 'nats per image'),
+                        ([of_sound, of_sound], 'nats per sample'), ([of_sound, LOG], 'nats')):
+        axes, = curve.plot({str(n): log for n, log in enumerate(logs)}).axes
+        assert axes.get_ylabel() == label
+
+
 def test_the_image(command, tmp_path):
     (tmp_path / 'log').write_text(json.dumps(LOG))
     result = command('-m', 'wavenet.curve', 'log')

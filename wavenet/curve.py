@@ -14,6 +14,7 @@ from wavenet import cli, pictures, plots
 from wavenet.storage import files
 
 TEST, TRAINING = 'validation/main/nll', 'main/nll'
+BITS = 'validation/main/bits/dim'
 
 
 def read_log(path):
@@ -34,10 +35,17 @@ def read_log(path):
     return log
 
 
+def label(logs):
+    """What the losses of logs are. Of sound, they are as many bits as bits/dim says."""
+    of_sound = [isinstance(log[0].get(BITS), float) and math.isclose(
+        log[0][TEST], log[0][BITS] * math.log(2), rel_tol=1e-3) for log in logs]
+    return 'nats per sample' if all(of_sound) else 'nats' if any(of_sound) else 'nats per image'
+
+
 def plot(logs):
     """Plots {prefix of the label: log}. Returns: a Matplotlib figure."""
     figure = plots.new_figure(7, 4)
-    axes = figure.add_subplot(xlabel='batches', ylabel='nats per image', xscale='log')
+    axes = figure.add_subplot(xlabel='batches', ylabel=label(logs.values()), xscale='log')
     for prefix, log in logs.items():
         batches = [entry['iteration'] for entry in log]
         line, = axes.plot(batches, [entry[TEST] for entry in log], 'o-', markersize=3,
