@@ -15,8 +15,8 @@ import chainer.functions as F
 import chainer.links as L
 import numpy as np
 
-from wavenet import distributions
 from wavenet.config import Config, flag, size
+from wavenet.functions import distributions
 from wavenet.functions.label_convolution import to_labels
 from wavenet.functions.masked_convolution import masked_chain_2d, masked_convolution_2d
 from wavenet.functions.precision import float32_parameters

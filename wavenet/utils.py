@@ -6,7 +6,7 @@ come from NumPy on the host, so the same seed gives the same images on a CPU and
 import numpy as np
 from chainer import backend
 
-from wavenet.distributions import draw
+from wavenet.functions.distributions import draw
 
 MAX_LEVELS = 256        # of intensities: inputs have 8 bits per channel
 MAX_LABELS = 1 << 16    # of labels, which may have 16 bits

@@ -45,9 +45,9 @@ import chainer.functions as F
 import chainer.links as L
 import numpy as np
 
-from wavenet import distributions
 from wavenet.config import Config, flag, size
 from wavenet.families.gated.gates import gates
+from wavenet.functions import distributions
 from wavenet.functions.label_convolution import to_labels
 from wavenet.functions.masked_convolution import masked_convolution_2d
 from wavenet.functions.precision import float32_parameters

@@ -16,7 +16,6 @@ commit bbc1568), so its variables load here, and ours load there. It differs in 
 import chainer
 import chainer.functions as F
 
-from wavenet import distributions
 from wavenet.families.pixelcnn_pp.config import (
     LEAST_SIZE,
     PixelCNNPPConfig,
@@ -25,6 +24,7 @@ from wavenet.families.pixelcnn_pp.config import (
     plan,
 )
 from wavenet.families.pixelcnn_pp.layer import ClassWeights, NormalizedConvolution
+from wavenet.functions import distributions
 from wavenet.functions.gated_residual import concat_elu, gated_residual
 from wavenet.functions.precision import float32_parameters
 

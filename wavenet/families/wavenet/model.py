@@ -33,8 +33,8 @@ import chainer.functions as F
 import chainer.links as L
 import numpy as np
 
-from wavenet import distributions
 from wavenet.config import Config, size
+from wavenet.functions import distributions
 from wavenet.functions.causal_layers import causal_layers
 from wavenet.functions.label_convolution import label_convolution_2d
 from wavenet.functions.precision import float32_parameters
