@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from wavenet.families.pixelcnn_pp.model import PixelCNNPP
 from wavenet.figures.receptive_field import blind_spot, count_paths, receptive_field
 from wavenet.models import MaskedConvolution2D
 
@@ -20,6 +21,14 @@ def test_the_papers_form_has_no_blind_spot(random_gated_model, seeds, channels):
     expected[:, 0:4, 3:10] = expected[:, 4, 3:6] = True      # four rows above, and three pixels
     assert (field > 0).tolist() == expected.tolist() and field.max() == 1
     assert not blind_spot(field, PIXEL).any()
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_pixelcnn_pp_sees_all_pixels_before(channels):
+    field = receptive_field(lambda: PixelCNNPP(channels, 2, 6, 2), channels, 6, 8, (4, 5))
+    before = np.arange(6 * 8).reshape(6, 8) < 4 * 8 + 5
+    assert (field > 0).tolist() == [before.tolist()] * channels and field.max() == 1
+    assert not blind_spot(field, (4, 5)).any()
 
 
 def test_blue_sees_more_of_its_pixel_than_red(random_gated_model, seeds):

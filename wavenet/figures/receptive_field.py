@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 
 from wavenet import models, plots
 from wavenet.families.gated.model import GatedPixelCNN
+from wavenet.families.pixelcnn_pp.model import PixelCNNPP
 
 MODELS = 8   # with random weights, to average over: in a single one, inactive ReLUs hide paths
 IMAGES = 4   # random images for each model
@@ -25,7 +26,7 @@ def receptive_field(make_model, channels, height, width, pixel, color=0):
         make_model: a function that returns a model with new random weights, on the CPU.
         channels, height, width: of the image.
         pixel: (row, column) of the predicted value.
-        color: its colour.
+        color: its colour; of a model whose outputs are of whole pixels, it does not matter.
 
     Returns: float32 (C, H, W), the mean absolute derivative over MODELS models and IMAGES random
         images, divided by its maximum. It is 0 where there is no connection.
@@ -35,7 +36,8 @@ def receptive_field(make_model, channels, height, width, pixel, color=0):
     for _ in range(MODELS):
         model = make_model()
         x = chainer.Variable(random.rand(IMAGES, channels, height, width).astype('f'))
-        logits = model(x, np.zeros(IMAGES, 'i'))[:, :, color, pixel[0], pixel[1]]
+        place = pixel if model.distribution.of_pixels else (color, *pixel)
+        logits = model(x, np.zeros(IMAGES, 'i'))[(slice(None), slice(None), *place)]
         F.sum(logits * random.normal(size=logits.shape).astype('f')).backward()
         total += abs(x.grad).sum(axis=0)
     return total / total.max()
@@ -125,12 +127,13 @@ def two_layers():
 
 
 def receptive_fields(blocks=2):
-    """Draws what a pixel sees in three models with so many blocks. Returns: a Matplotlib figure.
+    """Draws what a pixel sees in four models with so many blocks. Returns: a Matplotlib figure.
 
-    They are the post's PixelCNN and the two forms of Gated PixelCNN; grayscale above, RGB below.
+    They are the post's PixelCNN, the two forms of Gated PixelCNN, and PixelCNN++; grayscale above,
+    RGB below.
     """
     height, width, pixel = 10, 2 * (blocks + 3) + 3, (8, blocks + 4)
-    page = plots.new_figure(11, 6.8)
+    page = plots.new_figure(11.9, 5.9)
     np.random.seed(0)
     for row, channels in enumerate((1, 3)):
         makers = {
@@ -138,9 +141,10 @@ def receptive_fields(blocks=2):
             "Gated PixelCNN, the author's form": partial(
                 GatedPixelCNN, channels, 12, blocks, 12, 4, form='author'),
             "Gated PixelCNN, the paper's form": partial(
-                GatedPixelCNN, channels, 12, blocks, 12, 4, form='paper')}
+                GatedPixelCNN, channels, 12, blocks, 12, 4, form='paper'),
+            'PixelCNN++': partial(PixelCNNPP, channels, blocks, 12, 2)}
         for column, (title, make_model) in enumerate(makers.items()):
-            axes = page.add_subplot(2, 3, 3 * row + column + 1)
+            axes = page.add_subplot(2, 4, 4 * row + column + 1)
             draw_field(axes, receptive_field(make_model, channels, height, width, pixel), pixel)
             what = 'what R sees, in RGB' if channels == 3 else 'grayscale'
             axes.set_title(f'{title}\n{what}', fontsize=10)
