@@ -135,6 +135,18 @@ def test_options_of_sound_are_not_of_images(train):
         check_error(train(*options), f'{options[0]} is for models of sound')
 
 
+def test_a_run_goes_on_only_with_the_same_recordings(train_sounds, tmp_path):
+    assert train_sounds('--iteration', 1, '--samples', 0).returncode == 0
+    resume = ['--iteration', 2, '--samples', 0, '--resume', 'auto']
+    for options, words in ((['--rate', 2000], 'it was trained with other recordings'),
+                           (['--levels', 8], 'out_dims 16 (here 8)|levels 16 (here 8)')):
+        result = train_sounds(*resume, *options)
+        assert result.returncode == 2
+        assert any(word in result.stderr for word in words.split('|')), result.stderr
+    write_sounds(tmp_path / 'sounds' / 'ann', [500])         # replaces another one
+    check_error(train_sounds(*resume), 'it was trained with other recordings')
+
+
 def test_a_bad_file_is_left_out_or_an_error(train_sounds, tmp_path):
     (tmp_path / 'sounds/ann/broken.wav').write_bytes(b'RIFF')
     result = train_sounds('--iteration', 1, '--samples', 0)

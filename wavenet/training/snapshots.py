@@ -167,7 +167,8 @@ class Settings(extension.Extension):
                              'testing; to go on, put these images into the data as its test images '
                              '(folders train and test, or test_x)')
         if saved.get('data', self.settings.get('data')) != self.settings.get('data'):
-            raise ValueError('it was trained with other images')
+            data = 'recordings' if 'windows' in self.settings else 'images'
+            raise ValueError(f'it was trained with other {data}')
 
 
 class RandomState(extension.Extension):
@@ -231,7 +232,8 @@ def _check_architecture(npz, model):
     if name not in (None, model.family):
         raise ValueError(f'it is of another architecture: {name} (here {model.family})')
     ours = model.config.to_json()
-    if bool(sizes.get('one_hot')) != model.config.one_hot:
+    takes_labels = registry.get(model.family).takes_labels
+    if takes_labels and bool(sizes.get('one_hot')) != model.config.one_hot:
         raise ValueError(f'it was trained with{"out" * model.config.one_hot} --labels')
     other = [f'{size} {sizes[size]} (here {value})' for size, value in ours.items()
              if size in sizes and sizes[size] != value]
