@@ -14,13 +14,10 @@ bytes.
 """
 import argparse
 import importlib
-import io
 import os
 import sys
 
-from PIL import Image
-
-from wavenet import cli
+from wavenet import cli, plots
 from wavenet.storage import files
 
 DPI = 150
@@ -39,11 +36,9 @@ def draw(name):
 
 
 def save(path, figure):
-    """Writes a Matplotlib figure as a PNG of at most 256 colours, a third of the size."""
-    rendered = io.BytesIO()
-    figure.savefig(rendered, format='png', dpi=DPI)
-    with files.atomic_write(path) as file, Image.open(rendered) as image:
-        image.convert('RGB').quantize(256).save(file, format='png', optimize=True)
+    """Writes a Matplotlib figure as a PNG."""
+    with files.atomic_write(path) as file:
+        plots.save_png(file, figure, DPI)
 
 
 def figure_name(text):
