@@ -8,6 +8,12 @@ from PIL import Image
 from wavenet import spectrograms
 
 
+@pytest.fixture(autouse=True)
+def no_warnings(recwarn):
+    yield
+    assert not recwarn.list
+
+
 def draw(sounds, rate=8000, **options):
     file = io.BytesIO()
     spectrograms.draw(file, sounds, rate, **options)

@@ -44,7 +44,7 @@ def draw(file, sounds, rate, titles=None, kept=0):
 def _decibels(sound):
     """The short-time spectrum of a sound (T,) in dB of a full-scale sine: (frequencies, times)."""
     from matplotlib import mlab  # a third of a second, as in `plots`
-    padded = np.pad(sound, (0, max(0, WINDOW - len(sound))))
+    padded = np.pad(sound, (0, max(0, WINDOW + 1 - len(sound))))    # two windows at least
     size = len(padded)
     overlap = WINDOW - max(1, min(WINDOW // 4, size // 800))    # enough columns for the picture
     spectrum, _, _ = mlab.specgram(padded, NFFT=WINDOW, Fs=1, noverlap=overlap, mode='magnitude')
