@@ -173,6 +173,7 @@ def test_completions_and_an_animation(command, model, tmp_path):
     (['-m', 'model.npz', '--temperature', 0], ['--temperature', 'above 0']),
     (['-m', 'model.npz', '--separate', '-o', 'text'], ['--output text', 'folder']),
     (['-m', 'model.npz', '--separate', '-o', '-'], ['--separate', 'folder']),
+    (['-m', 'model.npz', '--separate', '-o', 'a.png'], ['a.png', 'without the ending']),
     (['-m', 'model.npz', '-o', 'a.bmp'], ['--output a.bmp', '.npz']),
     (['-m', 'model.npz', '-c', 0], ['--count']), (['-m', 'model.npz', '--height', 0], ['--height']),
     (['-m', 'model.npz', '--device', '@cupy:99'], ['--device @cupy:99']),

@@ -139,6 +139,7 @@ def test_a_sound_of_one_sample_and_another_rate(generate):
     (['--continue', 'given.wav', '--output', 'given.wav'], 'would be overwritten'),
     (['--continue', 'given.wav', '--complete', 'x.png'], 'give one'),
     (['--rate', 3], '--rate 3'),
+    (['--separate', '--output', 'x.wav'], 'give a name without the ending'),
     (['--label', 'x'], '--label x: the model has no classes')])
 def test_mistakes(generate, options, words):
     save()

@@ -8,7 +8,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from wavenet import cli, devices, sounds, spectrograms
-from wavenet.commands import classes
+from wavenet.commands import classes, sample_files
 from wavenet.data.sound import joined, write_wav
 from wavenet.data.sound_files import check_rate, read_sound_file
 from wavenet.storage import files
@@ -88,6 +88,7 @@ def check(args, writes):
 def _check_folder(folder):
     if folder == STANDARD_OUTPUT:
         raise ValueError('--separate writes many files: --output is their folder')
+    sample_files.check_folder_name(folder, (*ENDINGS, '.png'))
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise ValueError(f'--output {folder}: with --separate it is a folder, but a file has this '
                          'name')

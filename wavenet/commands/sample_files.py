@@ -29,6 +29,7 @@ def check(args, writes):
     if args.separate:
         if args.output == STANDARD_OUTPUT:
             raise ValueError('--separate writes many files: --output is their folder')
+        check_folder_name(args.output, (*pictures.IMAGE_FORMATS, *ARRAYS))
         if os.path.exists(args.output) and not os.path.isdir(args.output):
             raise ValueError(f'--output {args.output}: with --separate it is a folder, but a file '
                              'has this name')
@@ -48,6 +49,13 @@ def check(args, writes):
         if writes and not (args.separate and option == '--output'):
             with cli.naming(option, path):
                 files.check_target(path)
+
+
+def check_folder_name(folder, endings):
+    """Raises: ValueError for the folder of --separate if its name is that of a file."""
+    if folder.lower().endswith(tuple(endings)):
+        raise ValueError(f'--output {folder}: with --separate it is a folder, and this is the name '
+                         'of a file: give a name without the ending')
 
 
 def check_levels(args, model):
