@@ -121,6 +121,14 @@ def test_draws_are_those_of_the_distribution():
     assert len(np.unique(levels)) == 12
 
 
+def test_a_number_next_to_one_draws_a_level():
+    """The sum of probabilities in float32 may be below it."""
+    logits = np.random.RandomState(0).normal(0, 3, size=(200, 11)).astype('f')
+    levels = np.empty(200, 'i')
+    compiled_loop.draw(logits, np.full(200, np.nextafter(1, 0)), levels)
+    assert (levels == 10).all()
+
+
 def test_logits_that_are_not_finite():
     model = random_wavenet()
     model.conv2.b.array[:] = 10
