@@ -88,3 +88,12 @@ def test_a_name_that_is_almost_right_is_answered(command, script, words, message
     result = command(script, *words)
     assert (result.returncode, result.stdout) == (2, '')
     assert result.stderr == f'{script}: error: unrecognized arguments: {message}\n'
+
+
+@pytest.mark.parametrize('number, text', [(0, '0 steps'), (1, '1 step'), (2000, '2,000 steps')])
+def test_counted(number, text):
+    assert cli.counted(number, 'step') == text
+
+
+def test_listed():
+    assert [cli.listed(names) for names in ('a', 'ab', 'abc')] == ['a', 'a and b', 'a, b and c']

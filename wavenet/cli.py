@@ -231,6 +231,11 @@ def _first_line(error):
     return found or (lines[0] if lines else type(error).__name__)
 
 
+def counted(number, noun):
+    """A number of things: '1 epoch', '2,000 epochs'."""
+    return f'{number:,} {noun}{"s" * (number != 1)}'
+
+
 def listed(names):
     """Names as a text: 'a', 'a and b', 'a, b and c'."""
     *first, last = names

@@ -123,7 +123,10 @@ def make_plan(args, model):
         with cli.naming('--continue', args.continued):
             kept = _kept(args, model, rate)
     size = len(kept) + length
-    devices.check_memory(batch * size * (8 + 4 + 16), f'{batch} sounds of {size} samples')
+    # Random numbers, samples, and copies on the way to a file; the queues of those at once
+    queues = 4 * model.config.receptive_field * model.config.hidden_dim
+    devices.check_memory(batch * size * (8 + 4 + 16) + min(batch, args.batchsize) * queues,
+                         f'{batch} sounds of {size} samples')
     class_ids = None
     if has_classes:
         class_ids = np.full(batch, label) if label is not None else np.resize(trained, batch)

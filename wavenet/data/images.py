@@ -8,7 +8,7 @@ from typing import NamedTuple, Optional
 import chainer
 import numpy as np
 
-from wavenet import utils
+from wavenet import cli, utils
 from wavenet.data.pixels import INTENSITY, is_gray, look_up, luminance
 
 
@@ -104,7 +104,7 @@ class ImageDataset(chainer.dataset.DatasetMixin):
         channels, height, width = self.shape
         colours = 'RGB' if channels == 3 else 'grayscale'
         values = f'labels 0 to {self.levels - 1}' if self.labels else f'{self.levels} levels'
-        return f'{len(self):,} images of {height}×{width} ({colours}, {values})'
+        return f'{cli.counted(len(self), "image")} of {height}×{width} ({colours}, {values})'
 
     def weigh(self, numbers):
         """How much these images count in a mean: each as much as every other."""

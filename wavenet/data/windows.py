@@ -11,6 +11,8 @@ from typing import NamedTuple
 import chainer
 import numpy as np
 
+from wavenet import cli
+
 WINDOW = 5120     # targets of a window at most, those of the author's chunks
 
 
@@ -84,8 +86,8 @@ class SoundDataset(chainer.dataset.DatasetMixin):
     def describe(self):
         """The recordings in words."""
         samples = int(self.recordings.lengths.sum())
-        return (f'{len(self.recordings):,} recordings of {samples / self.rate:,.4g} s ({self.rate} '
-                f'Hz, {self.levels} levels)')
+        return (f'{cli.counted(self.amount, "recording")} of {samples / self.rate:,.4g} s '
+                f'({self.rate} Hz, {self.levels} levels)')
 
     def to_device(self, device):
         """Makes batches on a Chainer device from then on. The recordings stay on the host."""

@@ -30,14 +30,14 @@ def announcement(run, device_name):
     args, data, predictor = run.args, run.data, run.model.predictor
     parameters = sum(param.size for param in predictor.params())
     batchsize = args.batchsize * run.team.size
-    epochs = f'{args.epoch} epochs, ' if not args.iteration else ''
+    epochs = f'{cli.counted(args.epoch, "epoch")}, ' if not args.iteration else ''
     limit = f', at most {args.minutes:g} minutes' if args.minutes else ''
     done = run.trainer.updater.iteration
     return [
         f'{registry.get(predictor.family).title}: {parameters:,} parameters, on {device_name}',
         f'{data.train.describe()} to train on, {data.test.amount:,} to '
         f'{"validate" if args.validation else "test"} on',
-        f'{epochs}{run.steps:,} steps of {batchsize} {data.train.unit}{limit}'
+        f'{epochs}{cli.counted(run.steps, "step")} of {batchsize} {data.train.unit}{limit}'
         + (f', from step {done:,} on' if done else '') + f', into {args.out}']
 
 
