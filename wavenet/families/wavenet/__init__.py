@@ -52,4 +52,4 @@ WAVENET = Family(
     recipe=Recipe(clip=1.0, weight_decay=0.0001, reduce='mean', levels=256),
     held_maps=0.8, data='sound', loss=SoundClassifier, cache=cache, plain=PlainSoundState,
     recognize=recognize,
-    small='--stacks_num 2 --layers_num 8 --learning_rate 0.003 --epoch 10')
+    small='--stacks_num 2 --layers_num 8 --batchsize 4 --learning_rate 0.006 --epoch 100')

@@ -1,7 +1,6 @@
 """The compiled inner loop of WaveNet's generation on a CPU. It needs numba.
 
-NumPy takes a microsecond or so to call each of its functions, and a sample takes some hundred calls
-of next to no work. Here the whole network of a sample is one loop, over recordings, layers and
+In NumPy a sample takes some eight hundred calls, 16 for each layer, of next to no work. Here the whole network of a sample is one loop, over recordings, layers and
 feature maps. The innermost loops run over neighbouring values, so that the compiler makes vector
 instructions of them.
 """
