@@ -1,8 +1,8 @@
 """The compiled inner loop of WaveNet's generation on a CPU. It needs numba.
 
-In NumPy a sample takes some eight hundred calls, 16 for each layer, of next to no work. Here the whole network of a sample is one loop, over recordings, layers and
-feature maps. The innermost loops run over neighbouring values, so that the compiler makes vector
-instructions of them.
+In NumPy a sample takes some eight hundred calls, 16 for each layer, of next to no work. Here the
+whole network of a sample is one loop, over recordings, layers and feature maps. The innermost loops
+run over neighbouring values, so that the compiler makes vector instructions of them.
 """
 import math
 
