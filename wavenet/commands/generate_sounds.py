@@ -10,7 +10,7 @@ import numpy as np
 from wavenet import cli, devices, sounds, spectrograms
 from wavenet.commands import classes, sample_files
 from wavenet.data.sound import joined, write_wav
-from wavenet.data.sound_files import check_rate, read_sound_file
+from wavenet.data.sound_files import check_option, read_sound_file
 from wavenet.storage import files
 
 SECONDS = 2                # of a sound, if the options do not say it
@@ -112,8 +112,7 @@ def make_plan(args, model):
         rate = sounds.rate_of(model)
     label, trained = classes.of_label(args, model), classes.trained(model)
     if args.rate:
-        with cli.naming('--rate', args.rate):
-            check_rate(args.rate)
+        check_option(args.rate)
     has_classes = model.num_classes > 1
     batch = args.number or (args.count or 1) * (
         len(trained) if has_classes and label is None else 1)

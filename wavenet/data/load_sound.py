@@ -7,7 +7,7 @@ import numpy as np
 from wavenet.data.load import Origin
 from wavenet.data.recordings import SoundParts, checksum, hold_out, join, set_aside
 from wavenet.data.sound import decode
-from wavenet.data.sound_files import ENDINGS, check_rate, read_sound_file, read_sound_folder
+from wavenet.data.sound_files import ENDINGS, check_option, read_sound_file, read_sound_folder
 from wavenet.data.sound_npz import read_sound_npz, resample_all
 from wavenet.data.split import SEED
 from wavenet.data.windows import SoundDataset
@@ -103,10 +103,7 @@ def _divide(source, parts, split_seed=SEED):
 def read(source, rate=8000, levels=256, classes=None, strict=False):
     """The training and the test recordings of a source, `SoundParts`; arguments as above."""
     check_levels(levels)
-    try:
-        check_rate(rate)
-    except ValueError as error:
-        raise ValueError(f'--rate {rate}: {error}') from error
+    check_option(rate)
     is_npz = os.path.isfile(source) and not source.lower().endswith(ENDINGS)
     if classes is not None and not is_npz:
         raise ValueError(f'--classes {classes}: this names an array of an .npz file, and {source} '

@@ -69,6 +69,12 @@ def check_rate(rate):
         raise ValueError(f'its sampling rate is {rate} Hz, not {LOWEST_RATE} to {HIGHEST_RATE}')
 
 
+def check_option(rate):
+    """Raises: ValueError for a --rate that is out of range."""
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise ValueError(f'--rate {rate}: it must be from {LOWEST_RATE} to {HIGHEST_RATE}')
+
+
 def _blocks(path, rate):
     """The sound of a file, part by part: float32 (T,), at least one sample in all."""
     soundfile = import_package('soundfile')
