@@ -246,8 +246,12 @@ class Classifier(chainer.Chain):
 
         Returns: the loss, a 0-dimensional Variable.
         """
-        outputs = self.predictor(x, class_ids)
+        outputs = self.outputs(x, class_ids)
         nll = F.average(self.predictor.distribution.nll(outputs, targets))
         values = math.prod(targets.shape[1:])
         chainer.report({'nll': nll, 'bits/dim': nll.array / (values * math.log(2))}, self)
         return nll / values if self.reduce == 'mean' else nll
+
+    def outputs(self, x, class_ids):
+        """The outputs of the predictor for a batch; a family's loss may choose a form of it."""
+        return self.predictor(x, class_ids)

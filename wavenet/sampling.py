@@ -125,6 +125,9 @@ def _check_arguments(model, shape, seed, method, part, temperature, raw):
     elif shape[1] != model.in_channels:
         raise ValueError(
             f'the model generates images of {model.in_channels} channels, not {shape[1]}')
+    elif registry.get(model.family).fit(model.config, shape[1:]) != model.config:
+        raise ValueError(f'the model generates images of {model.config.width}×'
+                         f'{model.config.height} only, not {shape[3]}×{shape[2]}')
     if method not in ('cached', 'naive'):
         raise ValueError(f"method must be 'cached' or 'naive', got {method!r}")
     if part is not None and seed is None:

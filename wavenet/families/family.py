@@ -21,6 +21,11 @@ def build_with(make):
     return lambda config: make(**dataclasses.asdict(config))
 
 
+def alone(model):
+    """The `ensemble` of most families."""
+    return [model]
+
+
 class Option(NamedTuple):
     """An option of train.py that says a size of the model: a whole number, one of `choices`, or,
     with the default False, a switch."""
@@ -67,7 +72,8 @@ class Family:
         title: what people call it, for messages and pages.
         config: the class of its sizes, a `wavenet.config.Config`.
         configure: makes a config from the options of train.py (the family's own included) and the
-            data set's number of classes; None where train.py does not offer the family.
+            data set's number of classes; None where train.py does not offer the family. See
+            `fit` for models of images of one size.
         build: makes the model of a config, a Chain on the CPU with these attributes:
             `family`, the name; `config`; `distribution`, see `wavenet.distributions`;
             `in_channels`; `num_classes`, 0 or 1 where the model is unconditional. Called with
@@ -96,6 +102,8 @@ class Family:
             others write such files.
         prepare: called with the model and its first batch (x, targets, class_ids) before a training
             starts, for parameters that depend on data; or None.
+        ensemble: the forms of a model whose probabilities are averaged, a list of functions that
+            are called as the model; of most families the model alone.
     """
     name: str
     title: str
@@ -114,6 +122,20 @@ class Family:
     plain: Callable = PlainState
     recognize: Optional[Callable] = None
     prepare: Optional[Callable] = None
+    ensemble: Callable = alone
+
+    @property
+    def is_sized(self):
+        """Whether a model is for images of one size, which its config says."""
+        return any(field.name == 'height' for field in dataclasses.fields(self.config))
+
+    def fit(self, config, shape):
+        """The config for data of a shape, (C, H, W) or (1, T); another one only where `is_sized`.
+        """
+        if not self.is_sized:
+            return config
+        _, height, width = shape
+        return dataclasses.replace(config, height=height, width=width)
 
     @property
     def takes_labels(self):

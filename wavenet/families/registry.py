@@ -1,10 +1,11 @@
 """The families there are. A new one is a line in FAMILIES or, for sound, in SOUND_FAMILIES."""
 from wavenet.families.gated import GATED
+from wavenet.families.made import MADE
 from wavenet.families.pixelcnn import PIXELCNN
 from wavenet.families.pixelcnn_pp import PIXELCNN_PP
 from wavenet.families.wavenet import WAVENET
 
-FAMILIES = {family.name: family for family in (PIXELCNN, GATED, PIXELCNN_PP)}
+FAMILIES = {family.name: family for family in (PIXELCNN, GATED, PIXELCNN_PP, MADE)}
 
 # Models of sound
 SOUND_FAMILIES = {family.name: family for family in (WAVENET,)}

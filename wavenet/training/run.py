@@ -129,7 +129,7 @@ def make_model(args, num_classes, shape, device, load_model):
         the model of --init is another one; as `load_model`.
     """
     family = registry.get(args.model)
-    config = family.configure(args, num_classes)
+    config = family.fit(family.configure(args, num_classes), shape)
     memory.check(family, config, shape, args, device)
     np.random.seed(args.seed)  # Chainer draws the weights from NumPy's global state
     model = family.loss(family.build(config), reduce=family.recipe.reduce)
