@@ -8,6 +8,7 @@ import numpy as np
 
 from wavenet.families import registry
 from wavenet.families.gated.model import GatedPixelCNN
+from wavenet.families.made.model import Made
 from wavenet.families.pixelcnn_pp.config import layers, plan
 from wavenet.families.pixelcnn_pp.model import PixelCNNPP
 from wavenet.families.wavenet.model import recognize as wavenet_config
@@ -97,6 +98,39 @@ def from_pytorch(npz, config):
     return params
 
 
+def made(npz, tag):
+    """Files of karpathy/pytorch-made, mgermain/MADE and EugenHotaj/pytorch-generative. `tag` is the
+    name of the mask, such as 'mask0', where the file has several: order 0 of the model."""
+    values, hidden = int(npz['config/inputs']), npz['config/hidden']
+    model = Made(1, 1, values, hidden, out_dims=1, direct=f'params/{len(hidden)}/D' in npz)
+    degrees = made_degrees(npz, f'{tag}/' if tag else '')
+    model.degrees = lambda order: degrees
+    return set_parameters(model, made_parameters(npz), '')
+
+
+def made_degrees(npz, prefix):
+    """The degrees of a mask, from 0 on: mgermain's are from 1 on."""
+    first, layers = 0, 1 + len(npz['config/hidden'])
+    names = [f'{prefix}degrees/{n}' for n in range(layers)]
+    if names[0] not in npz:
+        first, names = 1, [f'{prefix}connectivity/{n}' for n in range(layers)]
+    return [npz[name].astype(int) - first for name in names]
+
+
+def made_parameters(npz, prefix='params/'):
+    """The parameters of a file, or others of their names, under ours. mgermain's are (in, out)."""
+    last = len(npz['config/hidden'])
+    params, turn = {}, 'mask0/ordering' in npz
+    for n in range(last + 1):
+        for name in 'Wb':
+            key = f'{prefix}{n}/{name}' if f'{prefix}{n}/{name}' in npz else f'{prefix}{name}{n}'
+            params[f'params/layers/{n}/{name}'] = npz[key].T if turn else npz[key]
+    for key in (f'{prefix}{last}/D', f'{prefix}D{last}'):
+        if key in npz:
+            params['params/direct/W'] = npz[key].T
+    return params
+
+
 def set_parameters(model, npz, tag):
     """Gives a model the parameters of a file, which must be those of such a model."""
     prefix = f'{tag}/params' if tag else 'params'
@@ -110,5 +144,6 @@ def set_parameters(model, npz, tag):
     return model
 
 
-BUILDERS = {'pixelcnn': pixelcnn, 'gated': gated, 'pixelcnn++': pixelcnn_pp, 'wavenet': wavenet}
+BUILDERS = {'pixelcnn': pixelcnn, 'gated': gated, 'pixelcnn++': pixelcnn_pp, 'wavenet': wavenet,
+            'made': made}
 assert BUILDERS.keys() <= {*registry.FAMILIES, *registry.SOUND_FAMILIES}

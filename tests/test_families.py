@@ -12,7 +12,6 @@ from wavenet import likelihood, sampling, serialization
 from wavenet.commands import train
 from wavenet.data.images import ImageDataset
 from wavenet.families import registry
-from wavenet.families.state import PlainState
 
 SIZE = 3            # of each option that is a number
 SHAPE = 4, 5        # height and width of the images
@@ -41,7 +40,8 @@ def configs(name, channels, levels, labels=False):
     for words in choices:
         args = train.make_parser().parse_args(
             ['--model', name, '--channels', str(channels), *loss, *numbers, *words])
-        yield registry.get(name).configure(args, num_classes=3)
+        family = registry.get(name)
+        yield family.fit(family.configure(args, num_classes=3), (channels, *SHAPE))
 
 
 def random_model(config, family, seed=0):
@@ -66,6 +66,13 @@ def model(request):
     name, config = request.param
     # With seed 0, the ReLUs of the few feature maps of some models of labels are all 0
     return random_model(config, registry.get(name), seed=2 if config.one_hot else 0)
+
+
+def of_size(model, height, width):
+    """The model, for images of another size: another model where a family's are of one size."""
+    family = registry.get(model.family)
+    config = family.fit(model.config, (model.in_channels, height, width))
+    return model if config == model.config else random_model(config, family)
 
 
 def class_ids_of(model, batch):
@@ -114,8 +121,10 @@ def test_no_output_depends_on_its_own_or_a_later_value(model):
     """Bit for bit: each value is changed, one after the other."""
     x = random_images(model, 1)
     before = outputs_of(model, x)
-    state = PlainState(model, x, None)
+    state = registry.get(model.family).plain(model, x, None)
     order = list(state.steps)
+    places = [place_of(step) for step in order]
+    assert len({*places}) == before[0, 0].size
     some_output_has_changed = False
     for number, step in enumerate(order):
         changed = x.copy()
@@ -182,9 +191,16 @@ def test_a_temperature_divides_the_logits(model):
     assert (expected != sampling.generate(model, shape, 0)).any()
     if model.distribution.of_pixels:                       # it is not only the logits that change
         return
-    for parameter in (model.conv4.W, model.conv4.b):       # the last layer makes the logits
+    for parameter in last_layer(model):                    # it makes the logits
         parameter.array *= 2
     assert (sampling.generate(model, shape, 0) == expected).all()
+
+
+def last_layer(model):
+    """The parameters of which the logits are a linear function: of the convolution conv4, or of the
+    last of MADE's layers and its direct connections."""
+    last = ['/conv4/', '/direct/', f'/layers/{len(getattr(model, "layers", ())) - 1}/']
+    return [param for name, param in model.namedparams() if name.startswith(tuple(last))]
 
 
 @pytest.mark.parametrize('wrong', [
@@ -202,23 +218,27 @@ def test_the_probabilities_of_all_images_sum_to_1(model):
     height, width = (2, 3) if levels ** (6 * channels) <= 4096 else (1, 2)
     if levels ** (height * width * channels) > 5000:
         height = width = 1
+    model = of_size(model, height, width)
     values = height * width * channels
     images = np.array(list(itertools.product(range(levels), repeat=values)), 'i')
     images = images.reshape(-1, channels, height, width)
     with chainer.no_backprop_mode(), chainer.using_config('train', False):
         class_ids = model.num_classes and np.zeros(len(images), 'i')
-        outputs = model((images / (levels - 1)).astype('f'), class_ids)
-        nats = model.distribution.nll(outputs.array.astype('d'), images).array
+        x = (images / (levels - 1)).astype('f')
+        for form in registry.get(model.family).ensemble(model):
+            nats = model.distribution.nll(form(x, class_ids).array.astype('d'), images).array
+            assert np.exp(-nats).sum() == pytest.approx(1, abs=1e-5)
+        nats = likelihood.mean_nats(model, x, images, [class_ids])
     assert nats.shape == (len(images),)
     assert np.exp(-nats).sum() == pytest.approx(1, abs=1e-5)
 
 
 def test_a_file_brings_the_model_back(model, tmp_path):
     path = str(tmp_path / 'model.npz')
-    serialization.save_model(path, model, height=9)
+    serialization.save_model(path, model, iteration=9)
     loaded = serialization.load_model(path)
     assert type(loaded) is type(model) and loaded.config == model.config
-    assert loaded.about == dict(model.config.to_json(), model=model.family, height=9)
+    assert loaded.about == dict(model.config.to_json(), model=model.family, iteration=9)
     ours, theirs = dict(model.namedparams()), dict(loaded.namedparams())
     assert ours.keys() == theirs.keys()
     assert all((ours[name].array == theirs[name].array).all() for name in ours)
@@ -296,7 +316,9 @@ def test_likelihood_is_the_mean_of_what_the_distribution_says(model):
     dataset = ImageDataset(images, np.arange(7) % 3, model.in_channels, levels, labels=labels)
     x, targets, class_ids = dataset.batch(range(7))
     with chainer.no_backprop_mode():
-        expected = model.distribution.nll(model(x, class_ids).array, targets).array
+        forms = [form(x, class_ids).array for form in registry.get(model.family).ensemble(model)]
+        nats = [model.distribution.nll(outputs, targets).array for outputs in forms]
+        expected = -np.log(np.mean(np.exp(-np.array(nats, 'd')), axis=0))
     result = likelihood.likelihood(model, dataset, batchsize=3)
     assert result.images == 7 and result.nats == pytest.approx(expected.mean(), rel=1e-5)
 

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import chainer
 import numpy as np
-from chainer.backends import cuda
 
-SLICE = 2 ** 21  # number of outputs that are converted to float64 at once
+from wavenet.families import registry
+from wavenet.functions.nats import batch_nats
 
 
 class Likelihood(NamedTuple):
@@ -72,11 +72,9 @@ def image_nats(model, dataset, batchsize=100, number=0, progress=None, classes=N
         for start in range(0, len(dataset), batchsize):
             images = np.arange(start, min(start + batchsize, len(dataset)))
             batch = dataset.batch(number * len(dataset) + images)
-            if classes is None:
-                outputs = model(batch.x, batch.class_ids).array
-                nats += batch_nats(model.distribution, outputs, batch.targets)
-            else:
-                nats.append(_marginal_nats(model, batch, classes))
+            of_each = [batch.class_ids] if classes is None else [
+                model.xp.full(len(batch.x), k, 'i') for k in classes]
+            nats.append(mean_nats(model, batch.x, batch.targets, of_each))
             if progress:
                 progress(len(images))
     nats = np.concatenate(nats)
@@ -85,11 +83,22 @@ def image_nats(model, dataset, batchsize=100, number=0, progress=None, classes=N
     return nats
 
 
-def _marginal_nats(model, batch, classes):
-    """-log of the mean of the images' probabilities over the classes: float64 (B,)."""
-    nats = np.array([np.concatenate(batch_nats(
-        model.distribution, model(batch.x, model.xp.full(len(batch.x), k, 'i')).array,
-        batch.targets)) for k in classes])                          # (K, B)
+def mean_nats(model, x, targets, classes):
+    """-log of the mean of the images' probabilities over the classes, and over the family's
+    ensemble, such as the orders of MADE.
+
+    The mean of probabilities is a distribution. The mean of logits, or of the probabilities of each
+    value, is not.
+
+    Args:
+        model, x, targets: see `wavenet.models.Classifier.forward`.
+        classes: a list of class ids, int32 (B,) or None each.
+
+    Returns: float64 (B,) on the host.
+    """
+    nats = np.array([
+        np.concatenate([np.empty(0), *batch_nats(model.distribution, form(x, ids).array, targets)])
+        for form in registry.get(model.family).ensemble(model) for ids in classes])  # (K, B)
     least = nats.min(axis=0)                                        # so that exp does not vanish
     return least - np.log(np.exp(least - nats).mean(axis=0))
 
@@ -104,8 +113,14 @@ def pixel_nats(model, dataset, numbers, classes=None):
 
     Returns: float64 (n, H, W) on the host, in nats, summed over the colours. The sum over the
         pixels is the image's nats.
+
+    Raises: as `image_nats`; ValueError for a model of several orders, in which different pixels
+        come before a pixel.
     """
     check_fit(model, dataset)
+    if len(registry.get(model.family).ensemble(model)) > 1:
+        raise ValueError('the nats of a pixel depend on the order of the pixels, and this model '
+                         'has several orders')
     x, targets, class_ids = dataset.batch(numbers)
     batch, colors, height, width = targets.shape
     of_class = [class_ids] if classes is None else [
@@ -125,20 +140,6 @@ def pixel_nats(model, dataset, numbers, classes=None):
     least = total.min(axis=0)
     total = least - np.log(np.exp(least - total).mean(axis=0))
     return np.diff(total, axis=1, prepend=0).reshape(batch, height, width)
-
-
-def batch_nats(distribution, outputs, targets):
-    """The nats of some images: a list of float64 arrays, each of a part of the images.
-
-    Args:
-        outputs: of the model, float32 (B, outputs, C, H, W), or (B, outputs, H, W) of pixels.
-        targets: int32 (B, C, H, W).
-    """
-    # In float64, so that sums over many values and images are exact to the last digit
-    step = max(1, SLICE // outputs[0].size)
-    return [cuda.to_cpu(distribution.nll(outputs[start:start + step].astype('d'),
-                                         targets[start:start + step]).array)
-            for start in range(0, len(outputs), step)]
 
 
 def check_fit(model, dataset):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import chainer
 import numpy as np
 
-from wavenet.likelihood import batch_nats
+from wavenet.functions.nats import batch_nats
 
 
 class SoundLikelihood(NamedTuple):

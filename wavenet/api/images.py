@@ -6,7 +6,7 @@ from chainer.backends import cuda
 from wavenet import sampling
 from wavenet.api.trained import TrainedModel, progress_of
 from wavenet.data.pixels import INTENSITY, bytes_of_levels
-from wavenet.likelihood import batch_nats
+from wavenet.likelihood import mean_nats
 from wavenet.utils import quantize
 
 
@@ -101,9 +101,10 @@ class Model(TrainedModel):
         with progress_of(progress, len(targets), 'image') as update:
             for start in range(0, len(targets), batchsize):
                 part = slice(start, start + batchsize)
-                outputs = self._outputs(targets[part], class_ids, part)
-                nats += batch_nats(self.network.distribution, outputs,
-                                   self.network.xp.asarray(targets[part]))
+                nats.append(self._run(
+                    lambda x, ids, part=part: mean_nats(
+                        self.network, x, self.network.xp.asarray(targets[part]), [ids]),
+                    targets[part], class_ids, part))
                 if update:
                     update(len(targets[part]))
         nats = np.concatenate(nats)
@@ -124,17 +125,18 @@ class Model(TrainedModel):
         """
         targets = self._targets(images, as_levels)
         class_ids = self.class_ids_of_given(class_ids, len(targets))
-        return cuda.to_cpu(self._outputs(targets, class_ids, slice(None)))
+        return cuda.to_cpu(self._run(self.network, targets, class_ids, slice(None)).array)
 
-    def _outputs(self, targets, class_ids, part):
-        """The outputs for targets (B, C, H, W), on the model's device."""
+    def _run(self, compute, targets, class_ids, part):
+        """What `compute` returns for the inputs of targets (B, C, H, W) and their class ids, on the
+        model's device."""
         network = self.network
         with chainer.using_device(network.device), chainer.no_backprop_mode(), \
                 chainer.using_config('train', False), np.errstate(over='ignore', invalid='ignore'):
             x = network.xp.asarray(targets.astype('f') / (self.levels - 1))
             if class_ids is not None:
                 class_ids = network.xp.asarray(class_ids[part])
-            return network(x, class_ids).array
+            return compute(x, class_ids)
 
     def _pixels(self, levels, as_levels):
         """Levels (n, C, H, W) as `sample` returns them."""

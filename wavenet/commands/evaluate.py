@@ -226,9 +226,11 @@ def check_size(args, model, test):
                          f'{args.dataset} are {width}×{height}')
     args.batchsize = min(args.batchsize, len(test))
     # A few of the widest layers at once, and the outputs with their probabilities
-    shapes = registry.get(model.family).shapes(model.config)
-    values_of_a_pixel = (4 * max(shape[0] for shape in shapes.values())
-                         + 3 * model.distribution.levels * model.in_channels)
+    family = registry.get(model.family)
+    widest = max(shape[0] for shape in family.shapes(model.config).values())
+    if family.is_sized:                                   # its layers are of all pixels
+        widest = -(-widest // (height * width))
+    values_of_a_pixel = 4 * widest + 3 * model.distribution.levels * model.in_channels
     devices.check_memory(4 * args.batchsize * height * width * values_of_a_pixel,
                          f'a batch of {args.batchsize} images')
 

@@ -22,4 +22,4 @@ MADE = Family(
     name='made', title='MADE', config=MadeConfig, configure=configure, build=build_with(Made),
     shapes=shapes, options=OPTIONS, maps=count_maps, held_maps=3.0, loss=MadeClassifier,
     recipe=Recipe(batchsize=100), cache=cache, plain=PlainMadeState, ensemble=ensemble,
-    small='--channels 1 --hidden_dim 500 --epoch 10')
+    small='--channels 1 --hidden_dim 128 --epoch 10')
