@@ -118,9 +118,7 @@ def pixel_nats(model, dataset, numbers, classes=None):
         come before a pixel.
     """
     check_fit(model, dataset)
-    if len(registry.get(model.family).ensemble(model)) > 1:
-        raise ValueError('the nats of a pixel depend on the order of the pixels, and this model '
-                         'has several orders')
+    check_pixels(model)
     x, targets, class_ids = dataset.batch(numbers)
     batch, colors, height, width = targets.shape
     of_class = [class_ids] if classes is None else [
@@ -140,6 +138,13 @@ def pixel_nats(model, dataset, numbers, classes=None):
     least = total.min(axis=0)
     total = least - np.log(np.exp(least - total).mean(axis=0))
     return np.diff(total, axis=1, prepend=0).reshape(batch, height, width)
+
+
+def check_pixels(model):
+    """Raises: ValueError for a model without nats of each pixel."""
+    if len(registry.get(model.family).ensemble(model)) > 1:
+        raise ValueError('the nats of a pixel depend on the order of the pixels, and this model '
+                         'has several orders')
 
 
 def check_fit(model, dataset):

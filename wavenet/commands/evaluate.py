@@ -28,7 +28,7 @@ from wavenet import cli, devices, pictures, serialization
 from wavenet.commands import classes, evaluate_sounds, likelihood_map
 from wavenet.data.load import Origin, load_images
 from wavenet.families import registry
-from wavenet.likelihood import check_fit, image_nats, likelihood
+from wavenet.likelihood import check_fit, check_pixels, image_nats, likelihood
 from wavenet.storage import files
 
 BATCHSIZE = {'images': 100, 'sound': 16}
@@ -124,6 +124,9 @@ def check_kind(args, model, kind):
 def measure(args, model, device):
     """Measures images as the options say, and prints a table."""
     given = classes.marginal(args, model)
+    if args.map:
+        with cli.naming('--map', args.map):
+            check_pixels(model)
     with cli.naming('--dataset', args.dataset):
         tests = load_tests(args, model, device)
     with cli.naming('--model', args.model):

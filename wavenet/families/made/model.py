@@ -58,12 +58,15 @@ class Made(chainer.Chain):
         config: the arguments.
         distribution: what the outputs mean, see `wavenet.distributions`.
         num_classes: 0, since the model is unconditional.
+        dropout: in training, the part of each hidden layer's units that is set to 0 at random; 0 at
+            first.
 
     Raises: ValueError for a size below 1.
     """
 
     family = 'made'
     num_classes = 0
+    dropout = 0.0
 
     @float32_parameters
     def __init__(self, in_channels, height, width, hidden_dims, out_dims, masks=1, direct=False):
@@ -102,6 +105,8 @@ class Made(chainer.Chain):
         h = x                                                              # (B, D)
         for link, mask in zip(self.layers, masks):
             h = F.relu(masked_linear(link, h, mask))                       # (B, units)
+            if self.dropout and chainer.config.train:
+                h = F.dropout(h, self.dropout)
         outputs = masked_linear(self.layers[-1], h, last)                  # (B, out_dims · D)
         if self.config.direct:
             direct = np.tile(sees_before(degrees[0], degrees[0]), (self.config.out_dims, 1))
