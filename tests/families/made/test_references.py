@@ -1,4 +1,5 @@
 """MADE computes the numbers of karpathy's, mgermain's and pytorch_generative's code, in float64."""
+import itertools
 import os
 
 import chainer.functions as F
@@ -98,6 +99,20 @@ def test_the_ensemble_is_the_mean_of_probabilities(name):
     model.degrees = lambda order: made_degrees(npz, f'mask{order}/')
     x = npz['x'][:, None, None].astype('d')
     assert abs(mean_nats(model, x, targets_of(x), [None]) - npz['ensemble/nll']).max() <= TOLERANCE
+
+
+@pytest.mark.parametrize('name, expected', [('karpathy', 0.97), ('karpathy_1layer', 1.17)])
+def test_the_mean_of_logits_is_no_distribution(name, expected):
+    """As karpathy's run.py computes it with several samples: docs/made.md."""
+    npz = read(name)
+    values, orders = int(npz['config/inputs']), range(int(npz['config/num_masks']))
+    targets = np.array([*itertools.product((0, 1), repeat=values)], 'i')[:, None, None]
+    models = [build('made', npz, f'mask{order}') for order in orders]
+    each = [model(targets.astype('d')).array for model in models]
+    sums = [np.exp(-models[0].distribution.nll(logits, targets).array).sum()
+            for logits in (*each, np.mean(each, axis=0))]
+    assert sums[:-1] == pytest.approx([1] * len(each), abs=1e-12)
+    assert sums[-1] == pytest.approx(expected, abs=0.005)
 
 
 @pytest.mark.parametrize('name', ['karpathy', 'karpathy_1layer'])
