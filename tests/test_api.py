@@ -272,3 +272,10 @@ def test_a_training_may_run_in_any_thread(folder):
     thread.start()
     thread.join()
     assert math.isfinite(result[0].log_prob(np.zeros((1, 8, 8)))[0])
+
+
+def test_a_mistake_shows_one_traceback(tmp_path):
+    """Not a second one of the library's error that it comes from."""
+    with pytest.raises(ValueError) as caught:
+        wavenet.train(str(tmp_path / 'nothing'), out=str(tmp_path / 'out'))
+    assert caught.value.__suppress_context__ and caught.value.__cause__ is None

@@ -43,7 +43,7 @@ class _Parser(cli.ArgumentParser):
 
     def error(self, message, status=2):
         line = ' '.join(str(message).split())
-        raise (ValueError if status == 2 else RuntimeError)(line)
+        raise (ValueError if status == 2 else RuntimeError)(line) from None
 
 
 class _Caller(teams.Alone):

@@ -29,7 +29,7 @@ from wavenet.commands import classes, evaluate_sounds, likelihood_map
 from wavenet.data.load import Origin, load_images
 from wavenet.families import registry
 from wavenet.likelihood import check_fit, check_pixels, image_nats, likelihood
-from wavenet.storage import files
+from wavenet.storage import files, pretrained
 
 BATCHSIZE = {'images': 100, 'sound': 16}
 DRAWS = 5
@@ -44,10 +44,11 @@ def make_parser(prog=None):
     parser = cli.ArgumentParser(prog=prog, description='Measures the likelihood of a test set.')
     add, count = parser.add_argument, cli.whole_number(1)
     add('--model', '-m', required=True, metavar='FILE',
-        help="out/model.npz, or the author's pixelcnn_N or snapshot_iter_N")
+        help="out/model.npz, or the author's pixelcnn_N, wavenet_N or snapshot_iter_N, or the name "
+             f'of a pretrained model: {", ".join(pretrained.names())}')
     add('--dataset', required=True, metavar='NAME',
-        help='digits, mnist, cifar10 (or cifar), or a path: a folder of images, an .npz file; of '
-             'sound: speech, or a path: a folder of recordings, an .npz file')
+        help='digits, mnist, fashion-mnist, cifar10 (or cifar), or a path: a folder of images, an '
+             '.npz file; of sound: speech, or a path: a folder of recordings, an .npz file')
     add('--data', metavar='DIR', help='folder that holds the files of mnist or cifar10')
     add('--binarization', nargs='+', choices=BINARIZATIONS, metavar='WAY',
         help='for a model of two levels: one or more of threshold, static and dynamic '
