@@ -2,9 +2,13 @@
 import io
 import os
 import re
+import shutil
+import subprocess
+import sys
 
 import pytest
 
+from helpers import ROOT
 from wavenet import cli
 
 COMMANDS = ['train.py', 'generate.py'] + [f'-m wavenet.{name}' for name in (
@@ -97,3 +101,13 @@ def test_counted(number, text):
 
 def test_listed():
     assert [cli.listed(names) for names in ('a', 'ab', 'abc')] == ['a', 'a and b', 'a, b and c']
+
+
+@pytest.mark.parametrize('script', ['train.py', 'generate.py'])
+def test_ctrl_c_while_packages_are_imported_is_one_line(script, tmp_path):
+    shutil.copy(os.path.join(ROOT, script), tmp_path)
+    (tmp_path / 'wavenet/commands').mkdir(parents=True)
+    (tmp_path / 'wavenet/commands/__init__.py').write_text('raise KeyboardInterrupt')
+    result = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True)
+    assert (result.stdout, result.stderr) == ('', f'{script}: interrupted\n')
+    assert result.returncode == 130
