@@ -156,9 +156,10 @@ def main():
     gpu = args.gpu if device.xp is not np else None
     print(f'{devices.describe(device)}, {threads.WORKERS} cores, batches of {args.batchsize} × '
           f'{WINDOW} targets')
+    if gpu is None:
+        measure_memory(args.batchsize)     # first: a process inherits the peak of this one
     measure_time(device, gpu, x, args.repeats)
     if gpu is None:
-        measure_memory(args.batchsize)
         print_profile(device, x)
 
 

@@ -13,7 +13,7 @@ from wavenet.functions.causal_layers import causal_layers
 MAPS, LENGTH = 3, 5
 
 
-@pytest.fixture(autouse=True, params=[4, 1000])
+@pytest.fixture(autouse=True, params=[4 * 2 * MAPS, 1000])
 def tile(request, monkeypatch):
     monkeypatch.setattr(module, 'TILE', request.param)
 

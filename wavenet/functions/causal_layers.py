@@ -15,7 +15,8 @@ from chainer.utils import type_check
 
 from wavenet.functions import threads
 
-TILE = 1024        # positions that are computed at once on a CPU
+TILE = 2 ** 20     # values of the gates that are computed at once on a CPU. Smaller tiles would fit
+                   # into a core's own cache, but NumPy's calls would then cost more than they save
 LEAST_PARTS = 16   # of a batch, which the cores share
 
 
@@ -159,7 +160,7 @@ class Layer:
         gates = xp.empty((len(x), 2 * maps, size), x.dtype)
         y = xp.empty((len(x), maps, size), x.dtype)
         bias = self.bias[..., None] if self.bias.ndim == 1 else self.bias[part, :, None]
-        for tile in tiles(xp, size):
+        for tile in tiles(xp, size, maps):
             of_tile = gates[:, :, tile]
             xp.matmul(self.W, self._inputs(x, tile), out=of_tile)
             of_tile += bias
@@ -188,7 +189,7 @@ class Layer:
         gW, gW_out = xp.zeros_like(self.W), xp.zeros_like(self.W_out)
         g_bias = xp.zeros((len(x), 2 * maps), x.dtype)
         g_out_bias = xp.zeros(len(self.W_out), x.dtype)
-        for tile in tiles(xp, size):
+        for tile in tiles(xp, size, maps):
             of_tile, inputs = gates[:, :, tile], self._inputs(x, tile)
             g_out = self._of_outputs(gy, g_skips, tile)               # (b, C or 2 C, m)
             gW_out += product(g_out, gated(of_tile))
@@ -286,6 +287,6 @@ def product(a, b):
     return backend.get_array_module(a).matmul(a, b.transpose(0, 2, 1)).sum(axis=0)
 
 
-def tiles(xp, size):
-    """Slices of the positions; a GPU takes all at once."""
-    return threads.parts_of(size, TILE if xp is np else size)
+def tiles(xp, size, maps):
+    """Slices of the positions of a layer with so many maps; a GPU takes all at once."""
+    return threads.parts_of(size, max(1, TILE // (2 * maps)) if xp is np else size)
