@@ -98,9 +98,16 @@ def mean_nats(model, x, targets, classes):
     """
     nats = np.array([
         np.concatenate([np.empty(0), *batch_nats(model.distribution, form(x, ids).array, targets)])
-        for form in registry.get(model.family).ensemble(model) for ids in classes])  # (K, B)
+        for form in forms_of(model) for ids in classes])                             # (K, B)
     least = nats.min(axis=0)                                        # so that exp does not vanish
     return least - np.log(np.exp(least - nats).mean(axis=0))
+
+
+def forms_of(model):
+    """The forms of a model whose probabilities are averaged: `Family.ensemble`. A model of no
+    registered family has one."""
+    family = registry.every().get(model.family)
+    return family.ensemble(model) if family else [model]
 
 
 def pixel_nats(model, dataset, numbers, classes=None):
@@ -142,7 +149,7 @@ def pixel_nats(model, dataset, numbers, classes=None):
 
 def check_pixels(model):
     """Raises: ValueError for a model without nats of each pixel."""
-    if len(registry.get(model.family).ensemble(model)) > 1:
+    if len(forms_of(model)) > 1:
         raise ValueError('the nats of a pixel depend on the order of the pixels, and this model '
                          'has several orders')
 

@@ -8,6 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 
+from wavenet import sampling
 from wavenet.sampling import generate
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -57,10 +58,8 @@ def check_images(generate_by_kernel, model, shape):
 
 def generation(launch, make_state, monkeypatch):
     """`wavenet.sampling.generate` with seed 0, by a kernel."""
-    def cached(model, samples, class_ids, uniforms, given, progress, temperature):
-        state = make_state(model, samples, class_ids)
-        state.temperature = temperature
-        state.run(uniforms, given, progress)
+    def cached(model, samples, class_ids, uniforms, given, progress, how):
+        sampling._run(make_state(model, samples, class_ids), how, uniforms, given, progress)
 
     def call(model, shape, **kwargs):
         with monkeypatch.context() as patch:

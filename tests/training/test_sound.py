@@ -110,7 +110,7 @@ def test_defaults_are_the_authors(command):
     assert result.returncode == 0, result.stderr
     assert '4 recordings of 21.44 s (8000 Hz, 256 levels) to train on, 1 to test on' in \
         result.stdout
-    assert 'steps of 16 windows' in result.stdout
+    assert '1 step of 16 windows' in result.stdout
     model = serialization.load_model('out/model.npz')
     assert (model.config.hidden_dim, model.config.out_hidden_dim) == (32, 32)
     assert (model.about['clip'], model.about['weight_decay']) == (1, 0.0001)
