@@ -131,6 +131,39 @@ def made_parameters(npz, prefix='params/'):
     return params
 
 
+def rowlstm(npz, tag):
+    """Files with the keys of tests/data/pixelrnn_gray.npz; the tag is 'net_row'."""
+    return pixelrnn('rowlstm', npz, tag, [''])
+
+
+def diagonal_bilstm(npz, tag):
+    """Files with the keys of tests/data/pixelrnn_gray.npz; the tag is 'net_diagonal'."""
+    return pixelrnn('diagonal_bilstm', npz, tag, ['left/', 'right/'])
+
+
+def pixelrnn(name, npz, tag, directions):
+    family = registry.get(name)
+    config = family.config(*[int(npz[f'config/{size}']) for size in (
+        'colours', 'hidden', 'layers', 'out_hidden', 'levels')])
+    params = pixelrnn_arrays(npz, f'{tag}/params', config.layers_num, directions)
+    return set_parameters(family.build(config), {f'params/{k}': v for k, v in params.items()}, '')
+
+
+def pixelrnn_arrays(npz, prefix, layers_num, directions):
+    """The arrays below a prefix, parameters or gradients, under our names. Ours of all directions
+    are one array."""
+    arrays = {f'{ours}/{part}': npz[f'{prefix}/{theirs}/{part}'] for part in 'Wb'
+              for ours, theirs in (('conv1', 'in'), ('conv2', 'out1'), ('conv4', 'out2'))}
+    for n in range(layers_num):
+        for ours, theirs in (('input_to_state/W', 'K_is'), ('input_to_state/b', 'b'),
+                             ('state_to_state/W', 'K_ss')):
+            arrays[f'blocks/{n}/lstm/{ours}'] = np.concatenate(
+                [npz[f'{prefix}/{n}/{direction}{theirs}'] for direction in directions])
+        arrays[f'blocks/{n}/output/W'] = npz[f'{prefix}/{n}/K_up']
+        arrays[f'blocks/{n}/output/b'] = npz[f'{prefix}/{n}/b_up']
+    return arrays
+
+
 def set_parameters(model, npz, tag):
     """Gives a model the parameters of a file, which must be those of such a model."""
     prefix = f'{tag}/params' if tag else 'params'
@@ -145,5 +178,5 @@ def set_parameters(model, npz, tag):
 
 
 BUILDERS = {'pixelcnn': pixelcnn, 'gated': gated, 'pixelcnn++': pixelcnn_pp, 'wavenet': wavenet,
-            'made': made}
+            'made': made, 'rowlstm': rowlstm, 'diagonal_bilstm': diagonal_bilstm}
 assert BUILDERS.keys() <= {*registry.FAMILIES, *registry.SOUND_FAMILIES}

@@ -82,8 +82,8 @@ def test_train_generate_and_evaluate(command, tmp_path):
 def test_its_options_are_its_own(command):
     result = command('train.py', '--model', 'toy', '--hidden_dim', 3)
     assert result.returncode == 2
-    assert result.stderr == ('train.py: error: --hidden_dim is for --model pixelcnn, gated, made '
-                             'and wavenet\n')
+    assert result.stderr == ('train.py: error: --hidden_dim is for --model pixelcnn, gated, '
+                             'rowlstm, diagonal_bilstm, made and wavenet\n')
     result = command('train.py', '--reach', 3)
     assert result.returncode == 2
     assert result.stderr == 'train.py: error: --reach is for --model toy\n'

@@ -15,6 +15,7 @@ from wavenet.data.images import ImageDataset
 from wavenet.families import registry
 from wavenet.families.made.model import Made
 from wavenet.families.pixelcnn_pp.model import PixelCNNPP
+from wavenet.families.pixelrnn.model import DiagonalBiLSTMNet, RowLSTMNet
 from wavenet.training.dropout import DropoutSeed
 
 
@@ -42,7 +43,9 @@ def test_a_run_goes_on_to_the_bit(train, tmp_path, options):
 def test_dropout_is_of_the_training_alone(family, random_model, random_gated_model):
     model = {'pixelcnn': random_model, 'gated': random_gated_model,
              'pixelcnn++': lambda channels: PixelCNNPP(channels, 1, 4, 2),
-             'made': lambda channels: Made(channels, 6, 5, [20], 2)}[family](1)
+             'made': lambda channels: Made(channels, 6, 5, [20], 2),
+             'rowlstm': lambda channels: RowLSTMNet(channels, 3, 1, 4, 2),
+             'diagonal_bilstm': lambda channels: DiagonalBiLSTMNet(channels, 3, 1, 4, 2)}[family](1)
     random = np.random.RandomState(0)
     x, class_ids = random.rand(2, 1, 6, 5).astype('f'), np.array([0, 1], 'i')
     expected = model(x, class_ids).array

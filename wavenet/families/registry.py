@@ -3,9 +3,11 @@ from wavenet.families.gated import GATED
 from wavenet.families.made import MADE
 from wavenet.families.pixelcnn import PIXELCNN
 from wavenet.families.pixelcnn_pp import PIXELCNN_PP
+from wavenet.families.pixelrnn import DIAGONAL_BILSTM, ROW_LSTM
 from wavenet.families.wavenet import WAVENET
 
-FAMILIES = {family.name: family for family in (PIXELCNN, GATED, PIXELCNN_PP, MADE)}
+FAMILIES = {family.name: family for family in (
+    PIXELCNN, GATED, PIXELCNN_PP, ROW_LSTM, DIAGONAL_BILSTM, MADE)}
 
 # Models of sound
 SOUND_FAMILIES = {family.name: family for family in (WAVENET,)}
