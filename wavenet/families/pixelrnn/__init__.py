@@ -15,10 +15,10 @@ SMALL = ('--channels 1 --levels 2 --hidden_dim 8 --layers_num 2 --out_hidden_dim
 ROW_LSTM = Family(
     name='rowlstm', title='PixelRNN, Row LSTM', config=PixelRNNConfig, configure=configure,
     build=build_with(RowLSTMNet), shapes=partial(shapes, kernel=(1, 3), directions=1),
-    options=OPTIONS, recipe=RECIPE, small=SMALL)
+    options=OPTIONS, held_maps=1.4, recipe=RECIPE, small=SMALL)
 
 DIAGONAL_BILSTM = Family(
     name='diagonal_bilstm', title='PixelRNN, Diagonal BiLSTM', config=PixelRNNConfig,
     configure=configure, build=build_with(DiagonalBiLSTMNet),
-    shapes=partial(shapes, kernel=(2, 1), directions=2), options=OPTIONS, recipe=RECIPE,
-    small=SMALL)
+    shapes=partial(shapes, kernel=(2, 1), directions=2), options=OPTIONS, held_maps=1.9,
+    recipe=RECIPE, small=SMALL)
