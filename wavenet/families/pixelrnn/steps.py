@@ -78,19 +78,21 @@ class LSTMSteps(function_node.FunctionNode):
         self.gates = xp.array(z, order='C').reshape(steps, directions, gates, columns)
         self.gates[:, :, :3 * h] *= 0.5
         self.c = xp.zeros((steps, directions, h, positions, batch), z.dtype)
-        # What each step sees of the states before: its taps' maps, one below the other
-        self.seen = xp.zeros((steps, directions, len(self.taps), h, positions, batch), z.dtype)
+        # What each step sees of the states before: its taps' maps, one below the other. The tap of
+        # the same position holds the states themselves.
+        self.seen = xp.zeros((steps + 1, directions, rows, columns), z.dtype)
         c = self.c.reshape(steps, directions, h, columns)
-        y = xp.zeros_like(c)
+        itself = h * self.taps.index(0)
+        y = self.seen[1:, :, itself:itself + h]
         self.c_start = None
         if start:
+            self.seen[0, :, itself:itself + h] = start[0].reshape(directions, h, columns)
             self._see(0, start[0])
             self.c_start = start[1].reshape(directions, h, columns)
         for t, span in enumerate(self._spans(steps, positions, batch)):
             of_step = self.gates[t, :, :, span]
             if t or start:
-                seen = self.seen[t].reshape(directions, rows, columns)
-                of_step += xp.matmul(matrix, seen[:, :, span])
+                of_step += xp.matmul(matrix, self.seen[t, :, :, span])
             # sigmoid(2 x) = (tanh(x) + 1) / 2: one tanh for all gates
             xp.tanh(of_step, out=of_step)
             sigmoids = of_step[:, :3 * h]
@@ -106,7 +108,7 @@ class LSTMSteps(function_node.FunctionNode):
             y_now *= o
             if t + 1 < steps:
                 self._see(t + 1, y[t].reshape(directions, h, positions, batch))
-        return y.reshape(self.c.shape),
+        return xp.ascontiguousarray(y).reshape(self.c.shape),
 
     def backward(self, indexes, grad_outputs):
         W, = self.get_retained_inputs()
@@ -142,8 +144,7 @@ class LSTMSteps(function_node.FunctionNode):
                 of_taps = xp.matmul(turned, gz[t])
                 self._unsee(of_taps.reshape(directions, len(self.taps), *gh.shape[1:]), gh)
         # All steps in one product: (T, G, 4h, N B) · (T, G, N B, taps h) → (G, 4h, taps h)
-        seen = self.seen.reshape(steps, directions, len(self.taps) * h, positions * batch)
-        gW = xp.matmul(gz, seen.swapaxes(2, 3)).sum(axis=0)
+        gW = xp.matmul(gz, self.seen[:-1].swapaxes(2, 3)).sum(axis=0)
         gW = gW.reshape(directions, 4 * h, len(self.taps), h).swapaxes(2, 3)
         return gz.reshape(*gz.shape[:3], positions, batch), gW, gh, gc.reshape(gh.shape)
 
@@ -153,10 +154,12 @@ class LSTMSteps(function_node.FunctionNode):
         return [slice(start * batch, stop * batch) for start, stop in spans]
 
     def _see(self, t, h):
-        """Writes the states h (G, h, N, B) as the taps of step t see them."""
+        """Writes the states h (G, h, N, B) as the other taps of step t see them."""
+        of_taps = self.seen[t].reshape(len(h), len(self.taps), *h.shape[1:])
         for tap, shift in enumerate(self.taps):
-            to, source = _overlap(shift, h.shape[2])
-            self.seen[t, :, tap, :, to] = h[:, :, source]
+            if shift:
+                to, source = _overlap(shift, h.shape[2])
+                of_taps[:, tap, :, to] = h[:, :, source]
 
     def _unsee(self, of_taps, gh):
         """Adds the gradients of what the taps see, (G, taps, h, N, B), to that of the states."""
