@@ -55,7 +55,7 @@ class RowLSTM(chainer.Chain):
 
     def forward(self, x):
         h = steps.lstm_steps(*self.operands(x))              # (H, 1, h, W, B)
-        return F.transpose(h[:, 0], (3, 1, 0, 2))
+        return F.transpose(F.squeeze(h, axis=1), (3, 1, 0, 2))
 
     def operands(self, x):
         """The arguments of `steps.lstm_steps`."""
@@ -98,7 +98,9 @@ class DiagonalBiLSTM(DiagonalLSTM):
 
     def forward(self, x):
         left, right = F.split_axis(super().forward(x), 2, axis=1)
-        return left + F.pad(right[:, :, :-1], ((0, 0), (0, 0), (1, 0), (0, 0)), 'constant')
+        # All rows but the last; a slice of Chainer's is slow backward
+        above, _ = F.split_axis(right, [right.shape[2] - 1], axis=2)
+        return left + F.pad(above, ((0, 0), (0, 0), (1, 0), (0, 0)), 'constant')
 
 
 class ResidualLSTM(chainer.Chain):
