@@ -6,7 +6,7 @@ import chainer
 import numpy as np
 
 from wavenet.families import registry
-from wavenet.functions.nats import batch_nats
+from wavenet.functions.nats import batch_nats, nats_of_mean
 
 
 class Likelihood(NamedTuple):
@@ -99,8 +99,7 @@ def mean_nats(model, x, targets, classes):
     nats = np.array([
         np.concatenate([np.empty(0), *batch_nats(model.distribution, form(x, ids).array, targets)])
         for form in forms_of(model) for ids in classes])                             # (K, B)
-    least = nats.min(axis=0)                                        # so that exp does not vanish
-    return least - np.log(np.exp(least - nats).mean(axis=0))
+    return nats_of_mean(nats)
 
 
 def forms_of(model):
@@ -142,8 +141,7 @@ def pixel_nats(model, dataset, numbers, classes=None):
             nats.append(np.concatenate(batch_nats(model.distribution, each, values)))
     nats = np.array(nats).reshape(len(of_class), batch, height * width)
     total = nats.cumsum(axis=2)                                     # of the image up to a pixel
-    least = total.min(axis=0)
-    total = least - np.log(np.exp(least - total).mean(axis=0))
+    total = nats_of_mean(total)
     return np.diff(total, axis=1, prepend=0).reshape(batch, height, width)
 
 

@@ -28,8 +28,7 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
 
     A step samples the next value of all images, from one uniform number each; the numbers of a step
     are `RandomState(seed).random_sample(B)`, one step after the other. (Where a step is a whole
-    pixel, it takes several numbers for each image, `random_sample((n, B))`.) The same seed gives
-    the same
+    pixel, it takes n numbers for each image, `random_sample((n, B))`.) The same seed gives the same
     images with every method and on every device, and the images of the author's loop after
     `numpy.random.seed(seed)`, unless a number falls within float rounding of a boundary.
 
@@ -52,7 +51,6 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
             0, 1, 2, …, all classes in turn.
         temperature: the logits are divided by it, a number above 0. Below 1, likely values become
             likelier. (Of a mixture, the scales are multiplied by it, too.)
-
         raw: for a model whose distribution is continuous, such as a mixture of logistics: do not
             round the values to levels, as the code of PixelCNN++'s authors.
 
@@ -70,10 +68,7 @@ def generate(model, shape, seed=None, method='cached', given=None, part=None, pr
 
     part = slice(None) if part is None else part
     # All before the first step, so that on a GPU nothing has to wait for the host
-    steps = math.prod(shape[1:])
-    if model.distribution.of_pixels:
-        steps //= shape[1]
-    uniforms = _uniforms(seed, steps, model.distribution.uniforms_per_step, batch, part)
+    uniforms = _uniforms(seed, shape, model.distribution, part)
     with chainer.using_device(model.device):
         samples = xp.zeros((len(range(batch)[part]), *shape[1:]), 'f')
         is_given = _fill_given(samples, given, shape, part, model)
@@ -103,11 +98,15 @@ def _true_progress(progress, xp):
     return report
 
 
-def _uniforms(seed, steps, of_step, batch, part):
-    """The random numbers of a part of the batch, float64 (steps, of_step, len(part)).
+def _uniforms(seed, shape, distribution, part):
+    """The random numbers of a part of the batch, float64 (steps, numbers of a step, len(part)).
 
     Those of the other images are drawn, too, but only those of one step are in memory.
     """
+    batch, *of_sample = shape
+    # A step is a value of (C, H, W) or (T,), or a pixel with all its colours
+    steps = math.prod(of_sample[1:] if distribution.of_pixels else of_sample)
+    of_step = distribution.uniforms_per_step
     random = np.random.RandomState(seed)
     uniforms = np.empty((steps, of_step, len(range(batch)[part])))
     for step in uniforms:

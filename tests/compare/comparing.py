@@ -16,3 +16,12 @@ def read_summary(folder):
 def contents(folder):
     return {str(path): (path.stat().st_mtime_ns, path.is_dir() or path.read_bytes())
             for path in folder.glob('**/*')}
+
+
+def run_and_leave_as_it_was(compare, author, *options):
+    """Compares a stand-in of the author's code, which must succeed and touch none of its files."""
+    before = contents(author)
+    done = compare('--author', author, *options)
+    assert (done.status, done.stderr) == (0, '')
+    assert contents(author) == before
+    return done

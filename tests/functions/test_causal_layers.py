@@ -136,6 +136,26 @@ def test_an_output_depends_on_no_later_input():
         before = call(causal_layers, *arrays)
 
 
+def test_without_backward_nothing_is_kept(monkeypatch):
+    arrays, call = case(batch=40, dtype='f')
+    monkeypatch.setattr(threads, 'CACHE', 2000)
+    monkeypatch.setattr(threads, 'WORKERS', 2)
+    kept = {}
+    forward = module.CausalLayersFunction.forward
+
+    def look(function, inputs):
+        outputs = forward(function, inputs)
+        kept[chainer.config.enable_backprop] = sum(map(len, function.kept.values()))
+        return outputs
+
+    monkeypatch.setattr(module.CausalLayersFunction, 'forward', look)
+    expected = call(causal_layers, *map(chainer.Variable, arrays))
+    with chainer.no_backprop_mode():
+        outputs = call(causal_layers, *map(chainer.Variable, arrays))
+    assert kept[True] > 3 and kept[False] == 0
+    assert all((one.array == other.array).all() for one, other in zip(outputs, expected))
+
+
 def test_it_cannot_be_differentiated_twice():
     arrays, call = case()
     x = chainer.Variable(arrays[0])

@@ -75,13 +75,6 @@ def number(args, model, test):
     test.class_names, test.num_classes = tuple(names), len(names)
 
 
-def mean_over(nats):
-    """The nats of examples given each class, (K, N) → -log of the mean of their probabilities over
-    the classes, (N,)."""
-    least = nats.min(axis=0)                                        # so that exp does not vanish
-    return least - np.log(np.exp(least - nats).mean(axis=0))
-
-
 def of_own(nats, given, class_ids):
     """The nats of examples given each of the classes `given`, (K, N) → given their own, (N,).
 

@@ -25,7 +25,7 @@ import tqdm
 from chainer.backends import cuda
 
 from wavenet import cli, devices, pictures, serialization
-from wavenet.commands import classes, evaluate_sounds, likelihood_map
+from wavenet.commands import classes, evaluate_sounds, likelihood_map, recording_options
 from wavenet.data.load import Origin, load_images
 from wavenet.families import registry
 from wavenet.likelihood import check_fit, check_pixels, image_nats, likelihood
@@ -70,12 +70,7 @@ def make_parser(prog=None):
     kinds.add_argument('--classify', action='store_true',
         help="for a model with classes: also name the class of each image or recording by Bayes' "
              'rule, and print how many are right')
-    add('--classes', metavar='KEY',
-        help='the array of an .npz file of recordings that holds their classes, such as digits '
-             '(default: classes)')
-    add('--strict', action='store_true', default=None,
-        help='a recording that cannot be read is an error; otherwise it is left out, with a '
-             'warning')
+    recording_options.add(add)
     add('--per_image', '--per_recording', metavar='FILE',
         help='also write the nats of each image or recording into a .csv file')
     add('--map', metavar='FILE',

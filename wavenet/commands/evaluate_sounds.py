@@ -12,6 +12,7 @@ from wavenet.commands import classes
 from wavenet.data.load import Origin
 from wavenet.data.load_sound import load_test_windows
 from wavenet.families import registry
+from wavenet.functions.nats import nats_of_mean
 from wavenet.sound_likelihood import check_fit, recording_nats, summarize
 from wavenet.storage import files
 
@@ -58,7 +59,7 @@ def measure(args, model, device):
         nats = recording_nats(model, test, args.batchsize, given, bar.update)
     lengths = test.recordings.lengths
     if args.marginal:
-        nats = classes.mean_over(nats)
+        nats = nats_of_mean(nats)
     elif args.classify:
         of_classes, nats = nats, classes.of_own(nats, given, test.class_ids)
     print(table_row(test, summarize(nats, lengths)), flush=True)

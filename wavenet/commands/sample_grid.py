@@ -1,42 +1,18 @@
-"""The samples that train.py writes while it trains."""
-import os
-
-from chainer.training import extension
-
-from wavenet import pictures, sampling
-from wavenet.training.reports import tolerant
+"""The images that train.py writes while it trains."""
+from wavenet import pictures
+from wavenet.commands.sample_writer import SampleWriter
 
 LEAST_WIDTH = 56    # pixels of a sample on the screen
 
 
-class SampleGrid(extension.Extension):
-    """Writes samples from the model into `samples/epoch_N.png` after an epoch, and otherwise into
-    `samples/iteration_N.png`.
+class SampleGrid(SampleWriter):
+    """Writes `count` images of the size of those of an `ImageDataset` into one .png file."""
 
-    It uses the same random numbers each time, so the images of different epochs can be compared.
-
-    Args:
-        model: one of a family.
-        count: number of samples.
-        dataset: the training images, an `ImageDataset`.
-        seed: of the random numbers.
-    """
-
-    priority = -300
+    ending = '.png'
 
     def __init__(self, model, count, dataset, seed):
-        self.model = model
-        self.shape = (count, *dataset.shape)
-        self.seed = seed
+        super().__init__(model, (count, *dataset.shape), seed)
         self.scale = -(-LEAST_WIDTH // dataset.shape[2])
 
-    @tolerant
-    def __call__(self, trainer):
-        path = self.path(trainer)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        samples = sampling.generate(self.model, self.shape, self.seed)
+    def write(self, path, samples):
         pictures.save(path, pictures.square(samples), self.scale)
-
-    def path(self, trainer):
-        unit = 'epoch' if trainer.updater.is_new_epoch else 'iteration'
-        return os.path.join(trainer.out, 'samples', f'{unit}_{getattr(trainer.updater, unit)}.png')

@@ -5,7 +5,7 @@ The work itself is `wavenet.training.trainer.train`.
 import sys
 
 from wavenet import cli, devices
-from wavenet.commands import family_options, kind_options, presets
+from wavenet.commands import family_options, kind_options, presets, recording_options
 from wavenet.commands.family_options import defaults
 from wavenet.commands.samples import samples_of
 from wavenet.data.load import DATASETS
@@ -71,12 +71,7 @@ def add_data_options(group):
     add('--rate', type=cli.whole_number(1), metavar='N',
         help='samples of sound a second; recordings at other rates are resampled (default: '
              f'{kind_options.DEFAULTS["sound"]["rate"]})')
-    add('--classes', metavar='KEY',
-        help='the array of an .npz file of recordings that holds their classes, such as digits '
-             '(default: classes)')
-    add('--strict', action='store_true', default=None,
-        help='a recording that cannot be read is an error; otherwise it is left out, with a '
-             'warning')
+    recording_options.add(add)
 
 
 def add_model_options(group):

@@ -178,14 +178,9 @@ def compare(both, args, train, bar):
     config = inputs.make_config(args, kind, train.shape, both.scratch)
     arrays = inputs.make_arrays(args, config, train)
     run_both = functools.partial(running.run_task, both, bar, config, arrays)
-    numbers = run_both('numbers')
-    rows = verdicts.compare(numbers['author'], numbers['here'], config)
-    generated, times = {}, {}
-    if all('float32/losses' in results for results in numbers.values()):
-        generated = run_both('generation')
-        rows += verdicts.compare_generation(generated, numbers['author'], config, arrays)
-        times = {'training step': running.measured(run_both('training')),
-                 f'{args.count ** 2} pictures': running.measured(generated)}
+    rows, numbers, generated, training = running.compare(run_both, '', verdicts, config, arrays)
+    times = {'training step': training,
+             f'{args.count ** 2} pictures': running.measured(generated)} if generated else {}
     sound = compare_sound.compare(both, args, bar) if kinds.has_wavenet(about) else None
     if sound:
         rows += sound.rows

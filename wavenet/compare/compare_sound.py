@@ -29,13 +29,8 @@ def compare(both, args, bar):
     config = sound_inputs.make_config(args, both.scratch)
     arrays = sound_inputs.make_arrays(config)
     run_both = functools.partial(running.run_task, both, bar, config, arrays)
-    numbers = run_both('sound_numbers')
-    rows = sound_verdicts.compare(numbers['author'], numbers['here'], config)
-    generated, times = {}, {}
-    if all('float32/losses' in results for results in numbers.values()):
-        generated = run_both('sound_generation')
-        rows += sound_verdicts.compare_generation(generated, numbers['author'], config)
-        times = {'WaveNet: training step': running.measured(run_both('sound_training')),
-                 f'{config["sounds"]} sounds': running.measured(generated)}
+    rows, numbers, generated, training = running.compare(run_both, 'sound_', sound_verdicts, config)
+    times = {'WaveNet: training step': training,
+             f'{config["sounds"]} sounds': running.measured(generated)} if generated else {}
     shown = {name: config[name] for name in sound_inputs.SHOWN}
     return Sound(rows, times, shown, running.losses(numbers), generated)

@@ -6,7 +6,8 @@ all layers while their feature maps are in its cache (`threads.py`), a tile of p
 it puts the inputs of the taps under each other, so that a dilated convolution is one product.
 
 Memory: for each layer, recording and position, the input of the layer and tanh of both gates are
-kept for backward, 3 C values. All other arrays are as large as a tile.
+kept for backward, 3 C values; where there is no backward, nothing. All other arrays are as large as
+a tile.
 """
 import chainer
 import numpy as np
@@ -67,11 +68,12 @@ class CausalLayersFunction(function_node.FunctionNode):
     def forward(self, inputs):
         x, *arrays = inputs
         xp = backend.get_array_module(x)
-        self.retain_inputs(tuple(range(len(inputs))))
+        self.retain_inputs((0,))
         batch, maps, size = x.shape
+        self.kept = {}                        # (input, gates) of each layer, by the part's start
         self.layers = [Layer(*four, *place)
                        for four, place in zip(zip(*[iter(arrays)] * 4), self.places)]
-        self.kept = {}
+        has_backward = chainer.config.enable_backprop       # here: other threads have their own
         last = xp.empty((batch, maps, self.length), x.dtype)
         skips = xp.zeros_like(last)
 
@@ -81,7 +83,8 @@ class CausalLayersFunction(function_node.FunctionNode):
                 h = x[part]                                           # (b, C, N)
                 for layer in self.layers:
                     y, gates = layer.forward(h, part, skips[part], self._begun(part, layer.size))
-                    kept.append((h, gates))
+                    if has_backward:
+                        kept.append((h, gates))
                     h = y                                             # (b, C, layer.size)
                 last[part] = h[:, :, h.shape[2] - self.length:]
 

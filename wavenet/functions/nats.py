@@ -1,4 +1,5 @@
 """The nats of images or sound, exact to the last digit."""
+import numpy as np
 from chainer.backends import cuda
 
 SLICE = 2 ** 21  # number of outputs that are converted to float64 at once
@@ -16,3 +17,9 @@ def batch_nats(distribution, outputs, targets):
     return [cuda.to_cpu(distribution.nll(outputs[start:start + step].astype('d'),
                                          targets[start:start + step]).array)
             for start in range(0, len(outputs), step)]
+
+
+def nats_of_mean(nats):
+    """-log of the mean of probabilities that are given as nats, float64 (K, …) → (…)."""
+    least = nats.min(axis=0)                                        # so that exp does not vanish
+    return least - np.log(np.exp(least - nats).mean(axis=0))

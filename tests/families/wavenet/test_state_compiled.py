@@ -81,7 +81,7 @@ def test_its_logits_are_those_of_the_network(maps, monkeypatch):
         levels[:] = targets[:, len(logits) - 1]
 
     monkeypatch.setattr(compiled_loop, 'draw', keep)
-    for name in 'add_product', 'tanh', 'generate':      # as plain Python
+    for name in 'add_product', 'tanh', 'add_skip', 'relu_product', 'generate':   # as plain Python
         monkeypatch.setattr(compiled_loop, name, getattr(compiled_loop, name).py_func)
     with np.errstate(all='ignore'):
         sampling.generate(model, targets.shape, 0)

@@ -98,6 +98,44 @@ def draw(logits, uniforms, levels):
 
 
 @compiled
+def add_skip(x, W, bias, W_out, b_out, queue, t, dilation, gates, h, out, skips):
+    """One layer: x (B, C) becomes its output for sample t, and its skip connection is added to
+    `skips` (B, C). The queue holds the inputs of the last (k - 1) · dilation samples.
+
+    The other arguments are of this layer, as those of `generate`; `gates` (B, 2 C), `h` (B, C) and
+    `out` (B, C or 2 C) are written over.
+    """
+    batch, maps = x.shape
+    past = len(W) - 1
+    gates[:] = bias
+    add_product(x, W[past], gates)
+    for tap in range(past):                   # sees the sample t - (past - tap) · dilation
+        add_product(queue[(t + tap * dilation) % len(queue)], W[tap], gates)
+    queue[t % len(queue)] = x
+    tanh(gates.reshape(-1))
+    for b in range(batch):
+        for c in range(maps):
+            h[b, c] = gates[b, c] * (gates[b, maps + c] + np.float32(1))
+    out[:] = b_out
+    add_product(h, W_out, out)
+    first = out.shape[1] - maps               # of the skip connection
+    for b in range(batch):
+        for c in range(maps):
+            x[b, c] += out[b, c]
+            skips[b, c] += out[b, first + c]
+
+
+@compiled
+def relu_product(x, W, bias, y):
+    """y = relu(x) W + bias, (B, I) → (B, O). x becomes its ReLU."""
+    for b in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            x[b, i] = max(x[b, i], np.float32(0))
+    y[:] = bias
+    add_product(x, W, y)
+
+
+@compiled
 def generate(begin, end, samples, given, uniforms, before, tables, b1, W, bias, W_out, b_out,
              dilations, starts, queues, W2, b2, W3, b3, adds_last):
     """Generates the samples from `begin` to `end`, one after the other.
@@ -135,38 +173,15 @@ def generate(begin, end, samples, given, uniforms, before, tables, b1, W, bias, 
             for c in range(maps):
                 x[b, c] = b1[c] + tables[0, before[0, b], c] + tables[1, before[1, b], c]
         skips[:] = 0
-        for layer in range(layers):
-            dilation, start = dilations[layer], starts[layer]
-            size = (width - 1) * dilation
-            gates[:] = bias[layer]
-            add_product(x, W[layer, width - 1], gates)
-            for tap in range(width - 1):      # sees the sample t - (width - 1 - tap) · dilation
-                add_product(queues[start + (t + tap * dilation) % size], W[layer, tap], gates)
-            queues[start + t % size] = x
-            tanh(gates.reshape(-1))
-            out[:] = b_out[layer]
-            for b in range(batch):
-                for c in range(maps):
-                    h[b, c] = gates[b, c] * (gates[b, maps + c] + np.float32(1))
-            add_product(h, W_out[layer], out)
-            skip = out.shape[1] - maps
-            for b in range(batch):
-                for c in range(maps):
-                    x[b, c] += out[b, c]
-                    skips[b, c] += out[b, skip + c]
+        for n in range(layers):
+            queue = queues[starts[n]:starts[n] + (width - 1) * dilations[n]]
+            add_skip(x, W[n], bias[n], W_out[n], b_out[n], queue, t, dilations[n], gates, h, out,
+                     skips)
         if not given[t]:
             if adds_last:
                 skips += x
-            for b in range(batch):
-                for c in range(maps):
-                    skips[b, c] = max(skips[b, c], np.float32(0))
-            hidden[:] = b2
-            add_product(skips, W2, hidden)
-            for b in range(batch):
-                for c in range(hidden.shape[1]):
-                    hidden[b, c] = max(hidden[b, c], np.float32(0))
-            logits[:] = b3
-            add_product(hidden, W3, logits)
+            relu_product(skips, W2, b2, hidden)
+            relu_product(hidden, W3, b3, logits)
             draw(logits, uniforms[t], samples[t])
         before[0] = before[1]
         before[1] = samples[t]
