@@ -47,8 +47,9 @@ def add_options(parser):
         help='rows from the top that --complete keeps (default: the upper half)')
     add('--keep', metavar='SIDE',
         help='the half that --complete keeps: top, bottom, left or right. A pixel is conditioned '
-             'only on the pixels before it, from left to right and from top to bottom. Or the '
-             'seconds that --continue keeps, from the beginning (default: all)')
+             'only on the pixels before it, from left to right and from top to bottom; MADE of '
+             'several orders begins with what is kept. Or the seconds that --continue keeps, from '
+             'the beginning (default: all)')
     add('--mask', metavar='FILE',
         help='black and white image file of the same size: --complete keeps what is white in it '
              'and generates what is black')

@@ -125,14 +125,14 @@ class PlainState(State):
         super().__init__(model, samples)
         self.class_ids = class_ids
 
-    def inputs(self):
-        """The samples as the model takes them."""
-        return self.samples
+    def run_model(self):
+        """The model's outputs for all samples, a Variable."""
+        return self.model(self.samples, self.class_ids)
 
     def outputs(self, step):
         with chainer.using_config('train', False), chainer.no_backprop_mode():
             # (B, outputs, C, H, W), or without C where a step is a pixel
-            outputs = self.model(self.inputs(), self.class_ids).array
+            outputs = self.run_model().array
         place = step if self.model.distribution.of_pixels else self.place(step)
         return outputs[(slice(None), slice(None), *place)]
 

@@ -16,22 +16,35 @@ def steps(state, degrees):
 
 
 class PlainMadeState(PlainState):
-    """The post's loop, in the model's order 0."""
+    """The post's loop, in an order that begins with the values that are given."""
+
+    def run(self, uniforms, given, progress):
+        self.degrees = self.model.degrees_of_completion(given)
+        super().run(uniforms, given, progress)
 
     @property
     def steps(self):
-        return steps(self, self.model.degrees(0)[0])
+        return steps(self, self.degrees[0])
+
+    def run_model(self):
+        return self.model(self.samples, order=self.degrees)
 
 
 class MadeCache(State):
-    """Keeps the hidden units whose values are known, in the model's order 0."""
+    """Keeps the hidden units whose values are known, in an order that begins with the values that
+    are given."""
 
-    def __init__(self, model, samples):
-        super().__init__(model, samples)
-        values, *hidden = model.degrees(0)
+    def run(self, uniforms, given, progress):
+        self._start(self.model.degrees_of_completion(given))
+        super().run(uniforms, given, progress)
+
+    def _start(self, degrees):
+        """Sorts the weights for an order; no value is known."""
+        model = self.model
+        values, *hidden = degrees
         self.degrees = values
         *links, last = model.layers
-        xp, batch, dtype = model.xp, len(samples), last.W.dtype
+        xp, batch, dtype = model.xp, len(self.samples), last.W.dtype
         self.count = 0                                   # values that are there
         self.x = xp.zeros((len(values), batch), dtype)   # sorted by degree
         self.layers, below, units = [], np.argsort(values), self.x

@@ -89,16 +89,30 @@ class Made(chainer.Chain):
             raise ValueError(f'the model has orders 0 to {self.config.masks - 1}, not {order}')
         return random_degrees(self.config, order)
 
+    def degrees_of_completion(self, given):
+        """The same of an order in which the values that are given, bool (C, H, W), come first, and
+        the others follow, both as in order 0.
+
+        A model of one order has learned no other, so it stays in that one.
+        """
+        natural, *hidden = self.degrees(0)
+        if self.config.masks == 1:
+            return [natural, *hidden]
+        degrees = np.empty_like(natural)
+        degrees[np.lexsort((natural, ~given.ravel()))] = np.arange(len(natural))
+        return [degrees, *hidden]
+
     def forward(self, x, class_ids=None, order=0):
         """Images in [0, 1], floating (B, C, H, W) → logits (B, out_dims, C, H, W).
 
-        Each depends on the values that come before in the order of this number. Class ids, which
-        conditional models take, are ignored. Raises: ValueError for images of another size.
+        Each depends on the values that come before in the order of this number, or in that of
+        degrees as `degrees` gives them. Class ids, which conditional models take, are ignored.
+        Raises: ValueError for images of another size.
         """
         if np.prod(x.shape[1:]) != self.config.values:
             raise ValueError(f'the model is for {self.config.values} values, not images of the '
                              f'shape {x.shape[1:]}')
-        degrees = self.degrees(order)
+        degrees = order if isinstance(order, list) else self.degrees(order)
         *masks, last = masks_of(degrees)
         last = np.tile(last, (self.config.out_dims, 1))                    # (out_dims · D, units)
         x = F.cast(F.reshape(x, (len(x), self.config.values)), self.layers[0].W.dtype)

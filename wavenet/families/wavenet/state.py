@@ -28,8 +28,8 @@ class SoundSteps:
 class PlainSoundState(SoundSteps, PlainState):
     """The author's loop."""
 
-    def inputs(self):
-        return to_labels(self.samples, self.model.distribution.levels)
+    def run_model(self):
+        return self.model(to_labels(self.samples, self.model.distribution.levels), self.class_ids)
 
 
 class Layer:
