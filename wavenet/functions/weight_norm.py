@@ -32,41 +32,44 @@ class NormalizedKernel(function_node.FunctionNode):
     """See `normalized_kernel`."""
 
     def __init__(self, transposed, size):
-        self.out_axis = 1 if transposed else 0
+        self.transposed = transposed
         self.size = size
 
     def check_type_forward(self, in_types):
         V, g = in_types
         type_check.expect(V.dtype.kind == 'f', V.dtype == g.dtype, V.ndim == 4, g.ndim == 1,
-                          V.shape[3 - self.out_axis] == g.shape[0])
+                          V.shape[2 if self.transposed else 3] == g.shape[0])
+
+    # All is computed in V's layout, in which the weights lie one after the other
 
     def _of_maps(self, array):
-        """(out,) → to broadcast with the result."""
-        return array[:, None, None, None] if self.out_axis == 0 else array[None, :, None, None]
+        """(out,) → to broadcast with V."""
+        return array[:, None] if self.transposed else array
 
-    def _sum(self, kernel):
-        """The sum of each output map's weights, (out,)."""
-        return kernel.sum(axis=tuple(axis for axis in range(4) if axis != self.out_axis))
+    def _sum(self, weights):
+        """The sum of each output map's weights, of V's shape → (out,)."""
+        return weights.sum(axis=(0, 1, 3) if self.transposed else (0, 1, 2))
 
     def forward(self, inputs):
         V, g = inputs
         xp = backend.get_array_module(V)
-        V = V.transpose(3, 2, 0, 1)
         self.inverse = 1 / xp.sqrt(xp.maximum(self._sum(V * V), V.dtype.type(LEAST_SQUARE)))
         self.retain_inputs((0, 1))
-        height, width = V.shape[2:]
-        W = xp.zeros((*V.shape[:2], *(self.size or (height, width))), V.dtype)
-        W[:, :, :height, :width] = V * self._of_maps(g * self.inverse)
+        height, width = V.shape[:2]
+        W = xp.zeros((*V.shape[:1:-1], *(self.size or (height, width))), V.dtype)
+        W[:, :, :height, :width] = (V * self._of_maps(g * self.inverse)).transpose(3, 2, 0, 1)
         return W,
 
     def backward(self, indexes, grad_outputs):
         if chainer.config.enable_backprop:
             raise RuntimeError('weight normalization cannot be differentiated twice')
         V, g = [x.array for x in self.get_retained_inputs()]
-        V = V.transpose(3, 2, 0, 1)
-        gW = grad_outputs[0].array[:, :, :V.shape[2], :V.shape[3]]
+        xp = backend.get_array_module(V)
+        gW = grad_outputs[0].array[:, :, :V.shape[0], :V.shape[1]]
+        gV = xp.ascontiguousarray(gW.transpose(2, 3, 1, 0))
         direction = V * self._of_maps(self.inverse)
-        gg = self._sum(gW * direction)
-        gV = gW - direction * self._of_maps(gg)
+        gg = self._sum(gV * direction)
+        direction *= self._of_maps(gg)
+        gV = gV - direction
         gV *= self._of_maps(g * self.inverse)
-        return chainer.as_variable(gV.transpose(2, 3, 1, 0)), chainer.as_variable(gg)
+        return chainer.as_variable(gV), chainer.as_variable(gg)
