@@ -16,7 +16,11 @@ def steps(state, degrees):
 
 
 class PlainMadeState(PlainState):
-    """The post's loop, in an order that begins with the values that are given."""
+    """The post's loop, in an order that begins with the values that are given to `run`."""
+
+    def __init__(self, model, samples, class_ids):
+        super().__init__(model, samples, class_ids)
+        self.degrees = model.degrees(0)
 
     def run(self, uniforms, given, progress):
         self.degrees = self.model.degrees_of_completion(given)
@@ -32,10 +36,15 @@ class PlainMadeState(PlainState):
 
 class MadeCache(State):
     """Keeps the hidden units whose values are known, in an order that begins with the values that
-    are given."""
+    are given to `run`."""
+
+    def __init__(self, model, samples):
+        super().__init__(model, samples)
+        self._start(model.degrees(0))
 
     def run(self, uniforms, given, progress):
-        self._start(self.model.degrees_of_completion(given))
+        if given.any():
+            self._start(self.model.degrees_of_completion(given))
         super().run(uniforms, given, progress)
 
     def _start(self, degrees):
