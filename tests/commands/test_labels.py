@@ -26,9 +26,11 @@ def tiles(tmp_path):
 
 @pytest.fixture
 def train_tiles(command, tiles):
-    def run(*args, levels=KINDS):
-        return command('train.py', '--dataset', tiles, '--labels', '--levels', levels,
-                       '--hidden_dim', 8, '--blocks_num', 2, '--learning_rate', 0.03, *args)
+    def run(*args, model='pixelcnn', levels=KINDS):
+        depth = '--layers_num' if model in ('rowlstm', 'diagonal_bilstm') else '--blocks_num'
+        return command('train.py', '--model', model, '--dataset', tiles, '--labels',
+                       '--levels', levels, '--hidden_dim', 8, depth, 2, '--learning_rate', 0.03,
+                       *args)
     return run
 
 
@@ -42,7 +44,7 @@ def about(path):
 def test_labels_are_learned_sampled_and_measured(train_tiles, command, tmp_path, tiles, model):
     """Only the first label is random: of 20 labels, it takes log(13) = 2.56 nats, or with its class
     log(6.5) = 1.87 or so, and all others together next to nothing."""
-    result = train_tiles('--model', model, '--iteration', 150, '--samples', 0)
+    result = train_tiles('--iteration', 150, '--samples', 0, model=model)
     assert result.returncode == 0, result.stderr
     assert '60 images of 4×5 (grayscale, labels 0 to 12) to train on' in result.stdout
     said = about(tmp_path / 'out/model.npz')

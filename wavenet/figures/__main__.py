@@ -5,8 +5,8 @@
 architecture      the layers of a PixelCNN, and those of a residual block
 masks             masks A and B around a pixel, and between the feature maps of that pixel
 two_layers        what a pixel sees through two masked 3×3 layers
-receptive_fields  what a pixel sees in the post's PixelCNN, in both forms of Gated PixelCNN, and in
-                  PixelCNN++
+receptive_fields  what a pixel sees in the post's PixelCNN, in both forms of Gated PixelCNN, in
+                  PixelCNN++ and in both PixelRNNs
 dilations         what an output of WaveNet sees, layer by layer
 
 Without a name, the command draws all figures. The same versions of all software give the same

@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 from wavenet import models, plots
 from wavenet.families.gated.model import GatedPixelCNN
 from wavenet.families.pixelcnn_pp.model import PixelCNNPP
+from wavenet.families.pixelrnn.model import DiagonalBiLSTMNet, RowLSTMNet
 
 MODELS = 8   # with random weights, to average over: in a single one, inactive ReLUs hide paths
 IMAGES = 4   # random images for each model
@@ -127,24 +128,26 @@ def two_layers():
 
 
 def receptive_fields(blocks=2):
-    """Draws what a pixel sees in four models with so many blocks. Returns: a Matplotlib figure.
+    """Draws what a pixel sees in six models with so many blocks. Returns: a Matplotlib figure.
 
-    They are the post's PixelCNN, the two forms of Gated PixelCNN, and PixelCNN++; grayscale above,
-    RGB below.
+    They are the post's PixelCNN, the two forms of Gated PixelCNN, PixelCNN++, and PixelRNN of two
+    kinds of layers; grayscale above, RGB below.
     """
     height, width, pixel = 10, 2 * (blocks + 3) + 3, (8, blocks + 4)
-    page = plots.new_figure(11.9, 5.9)
+    page = plots.new_figure(9.2, 11.9)
     np.random.seed(0)
-    for row, channels in enumerate((1, 3)):
+    for half, channels in enumerate((1, 3)):
         makers = {
             "the post's PixelCNN": partial(models.PixelCNN, channels, 24, blocks, 12, 4),
             "Gated PixelCNN, the author's form": partial(
                 GatedPixelCNN, channels, 12, blocks, 12, 4, form='author'),
             "Gated PixelCNN, the paper's form": partial(
                 GatedPixelCNN, channels, 12, blocks, 12, 4, form='paper'),
-            'PixelCNN++': partial(PixelCNNPP, channels, blocks, 12, 2)}
-        for column, (title, make_model) in enumerate(makers.items()):
-            axes = page.add_subplot(2, 4, 4 * row + column + 1)
+            'PixelCNN++': partial(PixelCNNPP, channels, blocks, 12, 2),
+            'PixelRNN, Row LSTM': partial(RowLSTMNet, channels, 12, blocks, 12, 4),
+            'PixelRNN, Diagonal BiLSTM': partial(DiagonalBiLSTMNet, channels, 12, blocks, 12, 4)}
+        for number, (title, make_model) in enumerate(makers.items(), 1):
+            axes = page.add_subplot(4, 3, 6 * half + number)
             draw_field(axes, receptive_field(make_model, channels, height, width, pixel), pixel)
             what = 'what R sees, in RGB' if channels == 3 else 'grayscale'
             axes.set_title(f'{title}\n{what}', fontsize=10)

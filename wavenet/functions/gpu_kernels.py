@@ -95,3 +95,34 @@ def gate_gradient(t, s, y, gy, d_t, d_s):
     cuda.elementwise(
         'T t, T s, T y, T gy', 'T d_t, T d_s',
         'd_t = (s - y * t) * gy; d_s = (1 - s) * y * gy', 'gate_gradient')(t, s, y, gy, d_t, d_s)
+
+
+def lstm_step(gates, product, c_before, c, y):
+    """One step of an LSTM: c = f · c_before + i · g and y = o · tanh(c), for (G, h, N) cells.
+
+    Args:
+        gates: (G, 4h, N), what the inputs give to o, f, i and g; becomes the gates. It and the
+            product are half as large for o, f and i: sigmoid(2 x) = (tanh(x) + 1) / 2, so all gates
+            have one tanh.
+        product: (G, 4h, N), what the states give to them, or None for nothing.
+        c_before: (G, h, N), the cells before, or None for zeros.
+        c, y: (G, h, N), to write.
+    """
+    h = c.shape[1]
+    nothing = gates.dtype.type(0)
+    of_states = [nothing] * 4 if product is None else _in_four(product, h)
+    cuda.elementwise(
+        'T from_o, T from_f, T from_i, T from_g, T c_before', 'T o, T f, T input, T g, T c, T y',
+        '''
+        o = tanh(o + from_o) * T(0.5) + T(0.5);
+        f = tanh(f + from_f) * T(0.5) + T(0.5);
+        input = tanh(input + from_i) * T(0.5) + T(0.5);
+        g = tanh(g + from_g);
+        c = f * c_before + input * g;
+        y = o * tanh(c);
+        ''', 'lstm_step')(
+            *of_states, nothing if c_before is None else c_before, *_in_four(gates, h), c, y)
+
+
+def _in_four(gates, h):
+    return [gates[:, n * h:(n + 1) * h] for n in range(4)]

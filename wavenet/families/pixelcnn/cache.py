@@ -10,17 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from wavenet.families.pixelcnn.patch import LabelPatch, Patch
 from wavenet.families.pixelcnn.weights import (
     Product,
-    label_patch_tables,
     layer_orders,
-    patch_weights,
     pixel_products,
-    products_by_colour,
     sorted_weights,
 )
 from wavenet.families.state import PixelState
-from wavenet.functions.label_convolution import look_up, to_labels
 
 
 class Cache(PixelState):
@@ -85,78 +82,6 @@ class Cache(PixelState):
 
     def end_pixel(self, j):
         self.neighbours.end_pixel(j)
-
-
-class Patch:
-    """conv1, and the values around a pixel that it sees.
-
-    `seen` (25 C, B) holds a row of ones for the bias, the 3 × 7 values of the rows above, the 3
-    values to the left, and the values of the pixel itself but for the last colour.
-    """
-
-    def __init__(self, model, hidden, width, batch):
-        colors = model.in_channels
-        # Three rows above and the current row, with three columns of zeros on either side
-        self.values = np.zeros((colors, 4, 3 + width + 3, batch), 'f')
-        self.seen = np.zeros((25 * colors, batch), 'f')
-        self.seen[0] = 1
-        above, left, self.pixel = np.split(self.seen[1:], [21 * colors, 24 * colors])
-        self.above = above.reshape(colors, 3, 7, batch)
-        self.left = left.reshape(colors, 3, batch)
-        self.products = products_by_colour(
-            patch_weights(model.conv1, hidden), hidden,
-            [1 + 24 * colors + k for k in range(colors)], self.seen, _zeros(hidden.count, batch))
-
-    def start_row(self):
-        self.values[:, :3] = self.values[:, 1:].copy()       # a copy, since they overlap
-
-    def start_pixel(self, j):
-        self.above[...] = self.values[:, :3, j:j + 7]
-        self.left[...] = self.values[:, 3, j:j + 3]
-
-    def set_value(self, j, k, value):
-        self.values[k, 3, 3 + j] = value
-        self.pixel[k:k + 1] = value                          # nothing for the last colour
-
-    def convolve(self, k, h):
-        """Writes conv1's maps of colour k, (maps, B), to h."""
-        W, x, _ = self.products[k]
-        np.dot(W, x, out=h)
-
-
-class LabelPatch:
-    """The same where values are labels, for which conv1 has columns of weights to look up.
-
-    The labels around a pixel are looked up when the pixel begins, and its own labels as soon as
-    they are known: `maps` (hidden, B) is their sum. K, the number of labels, stands for no label.
-    """
-
-    def __init__(self, model, hidden, width, batch):
-        self.hidden, self.kinds = hidden, model.distribution.levels
-        colors = model.in_channels
-        self.labels = np.full((colors, 4, 3 + width + 3, batch), self.kinds)
-        above, left, pixel = label_patch_tables(model.conv1, hidden, colors)
-        self.around = np.concatenate([above, left])          # (24 C, K + 1, hidden)
-        self.pixel = pixel[:, None]                          # (C, 1, K + 1, hidden)
-        self.bias = model.conv1.b.array[hidden.order][:, None]
-        self.maps = _zeros(hidden.count, batch)
-
-    def start_row(self):
-        self.labels[:, :3] = self.labels[:, 1:].copy()
-
-    def start_pixel(self, j):
-        batch = self.labels.shape[3]
-        seen = [self.labels[:, :3, j:j + 7], self.labels[:, 3, j:j + 3]]
-        seen = np.concatenate([labels.reshape(-1, batch) for labels in seen])     # (24 C, B)
-        np.add(look_up(self.around, seen).T, self.bias, out=self.maps)
-
-    def set_value(self, j, k, value):
-        label = to_labels(value, self.kinds)
-        self.labels[k, 3, 3 + j] = label
-        self.maps += look_up(self.pixel[k], label[None]).T   # 0 for colours that do not see it
-
-    def convolve(self, k, h):
-        h[...] = self.maps[self.hidden.of(k)]
 
 
 class Neighbours:

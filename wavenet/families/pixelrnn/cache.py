@@ -7,8 +7,10 @@ pixel outside of the image is seen.
 """
 from chainer import backend
 
+from wavenet.families.pixelcnn.patch import LabelPatch, Patch
 from wavenet.families.pixelrnn.layers import GATES
 from wavenet.families.state import PixelState
+from wavenet.functions.colour_order import ColourOrder
 
 
 class PixelRNNCache(PixelState):
@@ -21,31 +23,32 @@ class PixelRNNCache(PixelState):
 
     def __init__(self, model, samples):
         super().__init__(model, samples)
-        batch, self.colors, height, width = samples.shape
-        ksize = model.conv1.W.shape[2]
-        self.values = model.xp.zeros(
-            (self.colors, height + ksize - 1, width + ksize - 1, batch), model.conv1.W.dtype)
-        self.ksize, self.border, self.row = ksize, ksize // 2, -1
-        self.conv1, self.conv2, self.conv4 = [
-            Rows(kernel(link).reshape(len(link.W), -1), link.b.array, self.colors)
-            for link in (model.conv1, model.conv2, model.conv4)]
-        self.hidden = model.xp.zeros((len(model.conv2.W), batch), model.conv2.W.dtype)
+        xp, dtype = model.xp, model.conv1.W.dtype
+        batch, self.colors, _, width = samples.shape
+        self.sorted = ColourOrder(len(model.conv1.W), self.colors)
+        make_patch = LabelPatch if model.config.one_hot else Patch
+        self.patch = make_patch(model, self.sorted, width, batch)
+        self.first = xp.zeros((len(model.conv1.W), batch), dtype)   # conv1's maps, sorted
+        self.conv2, self.conv4 = [Rows(kernel(link)[:, :, 0, 0], link.b.array, self.colors)
+                                  for link in (model.conv2, model.conv4)]
+        self.hidden = xp.zeros((len(model.conv2.W), batch), dtype)
         self.layers = [CACHES[type(block.lstm).__name__](block, width, batch, self.colors)
                        for block in model.blocks]
-        self.last = model.xp.zeros((model.conv1.W.shape[0], batch), model.conv1.W.dtype)
+        self.last = xp.zeros((len(model.conv1.W), batch), dtype)
 
     def start_row(self):
-        self.row += 1
+        self.patch.start_row()
         for layer in self.layers:
             layer.start_row()
 
     def start_pixel(self, column):
         self.column = column
+        self.patch.start_pixel(column)
 
     def logits(self, color):
         xp, own = self.model.xp, slice(color, None, self.colors)   # the maps of this colour
-        seen = self.values[:, self.row:self.row + self.ksize, self.column:self.column + self.ksize]
-        maps = self.conv1(color, seen.reshape(-1, seen.shape[-1]))
+        maps = self.first[self.sorted.of(color)]
+        self.patch.convolve(color, maps)
         for layer in self.layers:
             maps = layer(self.column, color, maps)
         self.last[own] = xp.maximum(maps, 0)
@@ -53,7 +56,7 @@ class PixelRNNCache(PixelState):
         return self.conv4(color, self.hidden).T
 
     def set_value(self, column, color, values):
-        self.values[color, self.row + self.border, column + self.border] = values
+        self.patch.set_value(column, color, values)
 
     def end_pixel(self, column):
         pass

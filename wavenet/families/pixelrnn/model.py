@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import chainer
 
-from wavenet.config import Config, size
+from wavenet.config import Config, flag, size
 from wavenet.families.pixelrnn.layers import DiagonalBiLSTM, ResidualLSTM, RowLSTM
 from wavenet.functions import distributions
+from wavenet.functions.label_convolution import to_labels
 from wavenet.functions.precision import float32_parameters
-from wavenet.models import MaskedConvolution2D, output_stack
+from wavenet.models import MaskedConvolution2D, first_weights, output_stack
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class PixelRNNConfig(Config):
     layers_num: int = size(least=0)
     out_hidden_dims: int = size()
     out_dims: int = size()
+    one_hot: bool = flag()
 
 
 class PixelRNN(chainer.Chain):
@@ -33,6 +35,7 @@ class PixelRNN(chainer.Chain):
         layers_num: recurrent layers.
         out_hidden_dims: feature maps before the last layer.
         out_dims: levels of a value; 1 for one logit that a value is 1.
+        one_hot: whether levels are labels, as in `wavenet.models.PixelCNN`.
 
     Attributes:
         config: the arguments.
@@ -49,15 +52,18 @@ class PixelRNN(chainer.Chain):
     # Subclasses have `family`, and `lstm`, the class of their layers.
 
     @float32_parameters
-    def __init__(self, in_channels, hidden_dims, layers_num, out_hidden_dims, out_dims):
+    def __init__(self, in_channels, hidden_dims, layers_num, out_hidden_dims, out_dims,
+                 one_hot=False):
         super().__init__()
         self.config = PixelRNNConfig(
-            in_channels, hidden_dims, layers_num, out_hidden_dims, out_dims)
+            in_channels, hidden_dims, layers_num, out_hidden_dims, out_dims, one_hot)
         self.in_channels = in_channels
         self.distribution = distributions.of_outputs(out_dims)
+        kinds = self.distribution.levels if one_hot else 1
         with self.init_scope():
             self.conv1 = MaskedConvolution2D(
-                in_channels, 2 * hidden_dims, 7, pad=3, mask='A', colors=in_channels)
+                kinds * in_channels, 2 * hidden_dims, 7, pad=3, mask='A', colors=in_channels,
+                initialW=first_weights(kinds))
             self.blocks = chainer.ChainList(*[
                 ResidualLSTM(self.lstm, hidden_dims, in_channels) for _ in range(layers_num)])
             self.conv2 = MaskedConvolution2D(
@@ -70,6 +76,8 @@ class PixelRNN(chainer.Chain):
 
         Class ids, which conditional models take, are ignored.
         """
+        if self.config.one_hot:
+            x = to_labels(x, self.distribution.levels)
         h = self.conv1(x)                # (B, 2 hidden_dims, H, W)
         for block in self.blocks:
             h = block(h, self.dropout)

@@ -9,8 +9,11 @@ own, N positions of a step, B images. A shift by one position is a shift by B va
 positions that follow each other are a slice of the columns of a matrix.
 """
 import chainer
+import numpy as np
 from chainer import backend, function_node
 from chainer.utils import type_check
+
+from wavenet.functions import gpu_kernels
 
 ROW, DIAGONAL = (-1, 0, 1), (-1, 0)     # the positions of the step before that a position sees
 
@@ -90,22 +93,13 @@ class LSTMSteps(function_node.FunctionNode):
             self._see(0, start[0])
             self.c_start = start[1].reshape(directions, h, columns)
         for t, span in enumerate(self._spans(steps, positions, batch)):
-            of_step = self.gates[t, :, :, span]
+            product = before = None
             if t or start:
-                of_step += xp.matmul(matrix, self.seen[t, :, :, span])
-            # sigmoid(2 x) = (tanh(x) + 1) / 2: one tanh for all gates
-            xp.tanh(of_step, out=of_step)
-            sigmoids = of_step[:, :3 * h]
-            sigmoids *= 0.5
-            sigmoids += 0.5
-            o, f, i, g = [of_step[:, n * h:(n + 1) * h] for n in range(4)]
-            c_now = c[t, :, :, span]
-            xp.multiply(i, g, out=c_now)
-            if t or start:
-                c_now += f * (c[t - 1] if t else self.c_start)[:, :, span]
-            y_now = y[t, :, :, span]
-            xp.tanh(c_now, out=y_now)
-            y_now *= o
+                product = xp.matmul(matrix, self.seen[t, :, :, span])
+                before = (c[t - 1] if t else self.c_start)[:, :, span]
+            take_step = _take_step if xp is np else gpu_kernels.lstm_step
+            take_step(self.gates[t, :, :, span], product, before, c[t, :, :, span],
+                      y[t, :, :, span])
             if t + 1 < steps:
                 self._see(t + 1, y[t].reshape(directions, h, positions, batch))
         return xp.ascontiguousarray(y).reshape(self.c.shape),
@@ -166,6 +160,23 @@ class LSTMSteps(function_node.FunctionNode):
         for tap, shift in enumerate(self.taps):
             to, source = _overlap(shift, gh.shape[2])
             gh[:, :, source] += of_taps[:, tap, :, to]
+
+
+def _take_step(gates, product, c_before, c, y):
+    """One step of the LSTM: see `gpu_kernels.lstm_step`, which is the same in one launch."""
+    h = c.shape[1]
+    if product is not None:
+        gates += product
+    np.tanh(gates, out=gates)
+    sigmoids = gates[:, :3 * h]
+    sigmoids *= 0.5
+    sigmoids += 0.5
+    o, f, i, g = [gates[:, n * h:(n + 1) * h] for n in range(4)]
+    np.multiply(i, g, out=c)
+    if c_before is not None:
+        c += f * c_before
+    np.tanh(c, out=y)
+    y *= o
 
 
 def _overlap(shift, positions):
