@@ -120,7 +120,7 @@ def test_defaults_are_the_authors(command):
     (['--channels', 1], '--channels is for models of images'),
     (['--flip'], '--flip is for models of images'),
     (['--loss', 'softmax'], '--loss is for models of images'),
-    (['--blocks_num', 2], '--blocks_num is for --model pixelcnn, gated, rowlstm and diagonal_bilstm'),
+    (['--blocks_num', 2], '--blocks_num is for --model pixelcnn and gated'),
     (['--levels', 257], '--levels: must be from 2 to 256'),
     (['--kernel_width', 1], '--kernel_width: must be from 2'),
     (['--rate', 0], '--rate'),
