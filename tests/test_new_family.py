@@ -89,8 +89,8 @@ def test_its_options_are_its_own(command):
     assert result.stderr == 'train.py: error: --reach is for --model toy\n'
     result = command('train.py', '--model', 'toy', '--labels')
     assert result.returncode == 2      # it takes intensities only
-    assert result.stderr == ('train.py: error: --labels is for --model pixelcnn, gated, rowlstm and '
-                             'diagonal_bilstm\n')
+    assert result.stderr == ('train.py: error: --labels is for --model pixelcnn, gated, '
+                             'rowlstm and diagonal_bilstm\n')
     result = command('train.py', '--help')
     assert 'pixels that are seen in each direction' in ' '.join(result.stdout.split())
 
