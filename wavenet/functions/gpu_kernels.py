@@ -101,9 +101,9 @@ def lstm_step(gates, product, c_before, c, y):
     """One step of an LSTM: c = f · c_before + i · g and y = o · tanh(c), for (G, h, N) cells.
 
     Args:
-        gates: (G, 4h, N), what the inputs give to o, f, i and g; becomes the gates. It and the
-            product are half as large for o, f and i: sigmoid(2 x) = (tanh(x) + 1) / 2, so all gates
-            have one tanh.
+        gates: (G, 4h, N), what the inputs give to o, f, i and g; the gates are written over it.
+            For o, f and i, it and the product are already halved: sigmoid(x) =
+            (tanh(x / 2) + 1) / 2, so each gate needs one tanh.
         product: (G, 4h, N), what the states give to them, or None for nothing.
         c_before: (G, h, N), the cells before, or None for zeros.
         c, y: (G, h, N), to write.
